@@ -1,0 +1,75 @@
+"""Frozen, validated settings; YAML in and out. One `Config` describes a detector from file to score."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import model_validator
+
+from hashformer.config.base import Settings
+from hashformer.config.model import ModelConfig
+from hashformer.config.pipeline import ClipConfig, FaceConfig, FeatureConfig, QualityConfig, TimelineConfig
+from hashformer.errors import ConfigError
+
+__all__ = [
+    "ClipConfig",
+    "Config",
+    "FaceConfig",
+    "FeatureConfig",
+    "ModelConfig",
+    "QualityConfig",
+    "Settings",
+    "TimelineConfig",
+    "load_config",
+    "preset_names",
+]
+
+
+class Config(Settings):
+    """Everything that decides a score. It is stored in the weight file: loading needs nothing else."""
+
+    clip: ClipConfig = ClipConfig()
+    faces: FaceConfig = FaceConfig()
+    features: FeatureConfig = FeatureConfig()
+    quality: QualityConfig = QualityConfig()
+    timeline: TimelineConfig = TimelineConfig()
+    model: ModelConfig = ModelConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        return self
+
+    def to_yaml(self) -> str:
+        """The settings as YAML, every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship with the package."""
+    folder = resources.files("hashformer") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_config(source: str | Path) -> Config:
+    """Read a config from a YAML file or take a preset by its name.
+
+    Raises:
+        ConfigError: If there is no such preset or file, or a setting is wrong.
+    """
+    if str(source) in preset_names():
+        text = (resources.files("hashformer") / "presets" / f"{source}.yaml").read_text(encoding="utf-8")
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise ConfigError(
+                f"{source}: no such config file, and no preset of that name ({', '.join(preset_names())})"
+            )
+        text = path.read_text(encoding="utf-8")
+    try:
+        data = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{source}: expected settings by name, got {type(data).__name__}")
+    return Config.parse(data, source=str(source))

@@ -1,0 +1,1 @@
+"""From Samples to Batches."""

@@ -1,0 +1,25 @@
+"""Every error that HashFormer raises on purpose: one family, so that a caller can catch it whole."""
+
+
+class HashFormerError(Exception):
+    """Base of all errors whose message is meant for the user: the value, the limit and the way out."""
+
+
+class ConfigError(HashFormerError):
+    """A setting is unknown or out of range."""
+
+
+class MediaError(HashFormerError):
+    """A media file cannot be opened, decoded or written."""
+
+
+class AssetError(HashFormerError):
+    """A face model file is missing, broken, or could not be fetched."""
+
+
+class WeightsError(HashFormerError):
+    """A weight file is missing, broken, or does not fit the model."""
+
+
+class ShapeError(HashFormerError):
+    """A tensor has a shape that the model cannot take."""

@@ -1,0 +1,1 @@
+"""Faces: found, followed, given landmarks, cropped."""

@@ -1,0 +1,1 @@
+"""Media files in and out: the only place that decodes and encodes."""
