@@ -1,0 +1,133 @@
+"""From grid frames to faces: detect, track, landmarks, and a crop whose place does not jitter."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashformer.clock import Stopwatch
+from hashformer.config import FaceConfig
+from hashformer.faces.crop import Place, average, crop_face, fit_place
+from hashformer.faces.detect import FaceDetector
+from hashformer.faces.landmarks import FaceLandmarker
+from hashformer.faces.track import Tracker
+from hashformer.types import Floats, Frames
+
+
+@dataclass(frozen=True)
+class FaceCrop:
+    """One face in one frame.
+
+    Attributes:
+        track_id: The same for one face throughout a file.
+        pixels: The aligned crop, (3, size, size) uint8.
+        landmarks: In pixels of the crop, (478, 2) float32.
+        box: Left, top, right, bottom in the source picture, (4,) float32.
+    """
+
+    track_id: int
+    pixels: Frames
+    landmarks: Floats
+    box: Floats
+
+
+@dataclass(frozen=True)
+class FrameFaces:
+    """The faces of one grid frame; `has_picture` is false where the file shows nothing."""
+
+    index: int
+    has_picture: bool
+    faces: tuple[FaceCrop, ...]
+
+
+class FaceFinder:
+    """Both face models, loaded once and used for many files. A context manager."""
+
+    def __init__(self, config: FaceConfig) -> None:
+        self.config = config
+        self._detector = FaceDetector(config)
+        self._landmarker = FaceLandmarker()
+
+    def follow(
+        self, frames: Iterable[tuple[int, NDArray[np.uint8] | None]], *, fps: int, stopwatch: Stopwatch
+    ) -> Iterator[FrameFaces]:
+        """Find and follow the faces of one file.
+
+        The place of a crop is the mean over the frames around it, so `smooth_frames` pictures are
+        kept ahead; nothing else grows.
+
+        Args:
+            frames: Index and RGB picture, (H, W, 3) uint8, or None, of each grid frame in order.
+            fps: Rate of the grid.
+            stopwatch: Takes the times of the stages `detect`, `landmarks` and `crop`.
+
+        Yields:
+            Every frame, in order, with the faces whose landmarks could be found.
+        """
+        tracker = Tracker(self.config, fps=fps)
+        around: deque[_Seen] = deque(maxlen=2 * self.config.smooth_frames + 1)
+        ahead = 0
+        for index, rgb in frames:
+            around.append(self._look(index, rgb, tracker, stopwatch))
+            ahead += 1
+            if ahead > self.config.smooth_frames:
+                ahead -= 1
+                yield self._crop(around, len(around) - 1 - self.config.smooth_frames, stopwatch)
+        for position in range(len(around) - ahead, len(around)):
+            yield self._crop(around, position, stopwatch)
+
+    def _look(self, index: int, rgb: NDArray[np.uint8] | None, tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
+        if rgb is None:
+            return _Seen(index=index, has_picture=False, faces={})
+        with stopwatch.stage("detect"):
+            boxes = self._detector(rgb)
+            ids = tracker.update(index, rgb, boxes)
+        faces = {}
+        with stopwatch.stage("landmarks"):
+            for track_id, box in zip(ids, boxes, strict=True):
+                landmarks = self._landmarker(rgb, box)
+                if landmarks is not None:
+                    faces[track_id] = _Face(rgb, box, landmarks, fit_place(landmarks))
+        return _Seen(index=index, has_picture=True, faces=faces)
+
+    def _crop(self, around: "deque[_Seen]", position: int, stopwatch: Stopwatch) -> FrameFaces:
+        seen = around[position]
+        near = list(around)[max(0, position - self.config.smooth_frames) :]
+        crops = []
+        with stopwatch.stage("crop"):
+            for track_id, face in seen.faces.items():
+                place = average([other.faces[track_id].place for other in near if track_id in other.faces])
+                pixels, landmarks = crop_face(
+                    face.rgb, face.landmarks, place, size_px=self.config.size_px, margin=self.config.margin
+                )
+                crops.append(FaceCrop(track_id, pixels, landmarks, face.box))
+        return FrameFaces(seen.index, seen.has_picture, tuple(crops))
+
+    def close(self) -> None:
+        """Free the models."""
+        self._detector.close()
+        self._landmarker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class _Face:
+    rgb: NDArray[np.uint8]
+    box: Floats
+    landmarks: Floats
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    index: int
+    has_picture: bool
+    faces: dict[int, _Face]
