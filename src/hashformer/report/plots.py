@@ -1,0 +1,225 @@
+"""The timeline of a file as a drawing: curves of the scores over time, suspect stretches, threshold."""
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from hashformer.report.wording import SCORE_NAMES, axis_clock
+from hashformer.results import Detection, ScoreName, Second, Segment, TrackResult
+
+MAX_POINTS = 1200
+MAX_TRACKS = 6
+
+_WIDTH_IN = 9.6
+_FILE_PANEL_IN = 1.9
+_TRACK_PANEL_IN = 1.05
+_TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400)
+_MAX_TICKS = 11
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A drawing and the words under it."""
+
+    svg: str
+    caption: str
+
+
+# Colours are the page's business: each is drawn in the hue given here, which is unlike any other, and
+# becomes a CSS variable with that hue as fallback. The hues are Okabe and Ito's, safe for colour-blind eyes.
+_COLOURS = {
+    "ink": "#1c2733",
+    "muted": "#5a6877",
+    "grid": "#d9dfe6",
+    "threshold": "#7a4b9d",
+    "suspect": "#f2c14e",
+    "overall": "#1c2732",
+    "video": "#0072b2",
+    "audio": "#d55e00",
+    "sync": "#00815d",
+}
+# Dashes besides colours: the curves stay apart on a black-and-white print.
+_CURVES: tuple[tuple[ScoreName, float, tuple[float, tuple[float, ...]]], ...] = (
+    ("overall", 2.4, (0, ())),
+    ("video", 1.2, (0, ())),
+    ("audio", 1.2, (0, (5, 1.6))),
+    ("sync", 1.2, (0, (1.4, 1.2))),
+)
+
+
+def draw_timeline(file: Detection, *, threshold: float) -> Timeline | None:
+    """Draw the scores of a file over time: a panel for the whole file and one for each of its faces.
+
+    Args:
+        file: The answer; at most `MAX_TRACKS` of its faces, the most suspect, get a panel.
+        threshold: Where the threshold line stands.
+
+    Returns:
+        The drawing as an inline SVG element, its colours CSS variables (`--plot-ink` and so on) that fall
+        back to a light page's; None if no second has a score.
+    """
+    tracks = _tracks_to_draw(file)
+    named = [name for name, _, _ in _CURVES if any(_has(name, seconds) for seconds in _timelines(file, tracks))]
+    if not named:
+        return None
+    end_s = max(second.end_s for seconds in _timelines(file, tracks) for second in seconds)
+    end_s = max(end_s, file.duration_s or 0.0)
+    bin_s = max(1, math.ceil(end_s / MAX_POINTS))
+    figure = Figure(figsize=(_WIDTH_IN, _FILE_PANEL_IN + _TRACK_PANEL_IN * len(tracks) + 0.65), layout="constrained")
+    FigureCanvasSVG(figure)
+    heights = [_FILE_PANEL_IN, *[_TRACK_PANEL_IN] * len(tracks)]
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    panel = partial(_draw_panel, threshold=threshold, bin_s=bin_s)
+    panel(axes[0], "Whole file", file.timeline, file.segments)
+    for axis, track in zip(axes[1:], tracks, strict=True):
+        own = [segment for segment in file.segments if segment.track_id == track.track_id]
+        panel(axis, f"Face {track.track_id}", track.timeline, own)
+    _set_time_axis(axes[-1], end_s)
+    _add_legend(figure, named, has_segments=bool(file.segments))
+    return Timeline(_inline_svg(figure), _caption(file, tracks, named, bin_s))
+
+
+def pool(timeline: Sequence[Second], bin_s: int) -> list[Second]:
+    """Thin a timeline out: the highest score of each stretch of `bin_s` seconds; null only if all of it is."""
+    if bin_s <= 1:
+        return list(timeline)
+    bins: dict[int, list[Second]] = {}
+    for second in timeline:
+        bins.setdefault(int(second.start_s // bin_s), []).append(second)
+    return [_highest(members) for _, members in sorted(bins.items())]
+
+
+def _highest(members: list[Second]) -> Second:
+    scores = {
+        name: max((score for second in members if (score := getattr(second, name)) is not None), default=None)
+        for name in SCORE_NAMES
+    }
+    return Second(start_s=members[0].start_s, end_s=max(second.end_s for second in members), **scores)
+
+
+def _tracks_to_draw(file: Detection) -> list[TrackResult]:
+    judged = [track for track in file.tracks if any(_has(name, track.timeline) for name in SCORE_NAMES)]
+    # Whole-file scores of a single face that fills the file are that face's own.
+    if len(judged) == 1 and judged[0].timeline == file.timeline:
+        return []
+    worst = sorted(judged, key=lambda track: -(track.score or 0.0))[:MAX_TRACKS]
+    return [track for track in judged if track in worst]
+
+
+def _timelines(file: Detection, tracks: list[TrackResult]) -> list[list[Second]]:
+    return [file.timeline, *(track.timeline for track in tracks)]
+
+
+def _has(name: ScoreName, timeline: Sequence[Second]) -> bool:
+    return any(getattr(second, name) is not None for second in timeline)
+
+
+def _draw_panel(
+    axis: Axes, title: str, timeline: Sequence[Second], segments: Sequence[Segment], *, threshold: float, bin_s: int
+) -> None:
+    for segment in segments:
+        # The edge keeps one second visible in a hundred minutes.
+        axis.axvspan(
+            segment.start_s, segment.end_s, facecolor=_COLOURS["suspect"], alpha=0.35, linewidth=0.8,
+            edgecolor=_COLOURS["suspect"],
+        )  # fmt: skip
+    axis.axhline(threshold, color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)))
+    pooled = pool(timeline, bin_s)
+    for name, width, dashes in _CURVES:
+        times, scores = _steps(pooled, name)
+        axis.plot(times, scores, color=_COLOURS[name], linewidth=width, linestyle=dashes, solid_capstyle="butt")
+    axis.set_ylim(-0.04, 1.04)
+    axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axis.set_title(title, loc="left", fontsize=8.5, fontweight="bold", color=_COLOURS["ink"], pad=4)
+    axis.tick_params(labelsize=8, labelcolor=_COLOURS["muted"], color=_COLOURS["grid"], length=3)
+    axis.grid(visible=True, color=_COLOURS["grid"], linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.patch.set_visible(False)
+    for side, spine in axis.spines.items():
+        spine.set_visible(side in {"left", "bottom"})
+        spine.set_color(_COLOURS["grid"])
+
+
+def _steps(timeline: Sequence[Second], name: ScoreName) -> tuple[list[float], list[float]]:
+    """The corners of a stepped curve: flat over each second, broken by a NaN where there is no score."""
+    times: list[float] = []
+    scores: list[float] = []
+    last_end_s = None
+    for second in timeline:
+        score = getattr(second, name)
+        if score is None:
+            last_end_s = None
+            continue
+        if times and (last_end_s is None or second.start_s - last_end_s > 1e-6):
+            times.append(times[-1])
+            scores.append(math.nan)
+        times += [second.start_s, second.end_s]
+        scores += [score, score]
+        last_end_s = second.end_s
+    return times, scores
+
+
+def _set_time_axis(axis: Axes, end_s: float) -> None:
+    step_s = next((step for step in _TICK_STEPS_S if end_s / step < _MAX_TICKS), _TICK_STEPS_S[-1])
+    ticks = [step_s * i for i in range(math.floor(end_s / step_s) + 1)]
+    axis.set_xticks(ticks, [axis_clock(tick) for tick in ticks])
+    axis.set_xlim(0, end_s)
+    axis.set_xlabel("time in the file, min:s", fontsize=8, color=_COLOURS["muted"])
+
+
+def _add_legend(figure: Figure, named: list[ScoreName], *, has_segments: bool) -> None:
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=_COLOURS[name], linewidth=width, linestyle=dashes, label=SCORE_NAMES[name])
+        for name, width, dashes in _CURVES
+        if name in named
+    ]
+    handles.append(Line2D([], [], color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)), label="Threshold"))
+    if has_segments:
+        handles.append(Patch(facecolor=_COLOURS["suspect"], alpha=0.5, label="Suspect stretch"))
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=8,
+        labelcolor=_COLOURS["ink"], handlelength=2.4, columnspacing=1.6, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def _inline_svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    # The salt makes the same scores give the same bytes; text stays text, so that it can be searched.
+    with mpl.rc_context({"svg.hashsalt": "hashformer", "svg.fonttype": "none", "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Several drawings share a page: names of groups would stand there twice.
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r"<svg [^>]*?viewBox=", '<svg aria-hidden="true" focusable="false" viewBox=', svg, count=1)
+    svg = re.sub(r"(viewBox=\"[^\"]*\")[^>]*>", r"\1>", svg, count=1)
+    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    svg = re.sub(r"font: bold ([\d.]+px) [^;\"]*", r"font-weight: 600; font-size: \1", svg)
+    for name, colour in _COLOURS.items():
+        svg = svg.replace(colour, f"var(--plot-{name}, {colour})")
+    return svg
+
+
+def _caption(file: Detection, tracks: list[TrackResult], named: list[ScoreName], bin_s: int) -> str:
+    parts = ["Scores second by second: P(fake), from 0 to 1. A break in a curve is a time that could not be judged."]
+    missing = [SCORE_NAMES[name].lower() for name in SCORE_NAMES if name not in named]
+    if missing:
+        parts.append(f"Not judged at any time: {', '.join(missing)}.")
+    if bin_s > 1:
+        parts.append(
+            f"The file is long: each point is the highest score of {bin_s} seconds; shorter breaks are hidden."
+        )
+    if tracks and len(tracks) < len(file.tracks):
+        parts.append(f"Of {len(file.tracks)} faces, the {len(tracks)} with the highest scores are drawn.")
+    return " ".join(parts)
