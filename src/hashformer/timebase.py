@@ -75,3 +75,8 @@ def windows(
         raise ValueError(f"window and stride must be at least one frame, got {window_frames} and {stride_frames}")
     for start in range(first_frame, n_frames - window_frames + 1, stride_frames):
         yield Window(start, window_frames, fps)
+
+
+def n_frames_covering(n_samples: int, sample_rate_hz: int, fps: int) -> int:
+    """Frames of the grid that `n_samples` of sound reach into."""
+    return -(-n_samples * fps // sample_rate_hz)

@@ -14,6 +14,7 @@ from hashformer.faces.crop import Place, average, crop_face, fit_place
 from hashformer.faces.detect import FaceDetector
 from hashformer.faces.landmarks import FaceLandmarker
 from hashformer.faces.track import Tracker
+from hashformer.media.video import GridFrame
 from hashformer.types import Floats, Frames
 
 
@@ -25,7 +26,7 @@ class FaceCrop:
         track_id: The same for one face throughout a file.
         pixels: The aligned crop, (3, size, size) uint8.
         landmarks: In pixels of the crop, (478, 2) float32.
-        box: Left, top, right, bottom in the source picture, (4,) float32.
+        box: Left, top, right, bottom of the landmarks in the source picture, (4,) float32.
     """
 
     track_id: int
@@ -51,16 +52,14 @@ class FaceFinder:
         self._detector = FaceDetector(config)
         self._landmarker = FaceLandmarker()
 
-    def follow(
-        self, frames: Iterable[tuple[int, NDArray[np.uint8] | None]], *, fps: int, stopwatch: Stopwatch
-    ) -> Iterator[FrameFaces]:
+    def follow(self, frames: Iterable[GridFrame], *, fps: int, stopwatch: Stopwatch) -> Iterator[FrameFaces]:
         """Find and follow the faces of one file.
 
         The place of a crop is the mean over the frames around it, so `smooth_frames` pictures are
         kept ahead; nothing else grows.
 
         Args:
-            frames: Index and RGB picture, (H, W, 3) uint8, or None, of each grid frame in order.
+            frames: Every frame of the grid, in order.
             fps: Rate of the grid.
             stopwatch: Takes the times of the stages `detect`, `landmarks` and `crop`.
 
@@ -70,8 +69,8 @@ class FaceFinder:
         tracker = Tracker(self.config, fps=fps)
         around: deque[_Seen] = deque(maxlen=2 * self.config.smooth_frames + 1)
         ahead = 0
-        for index, rgb in frames:
-            around.append(self._look(index, rgb, tracker, stopwatch))
+        for frame in frames:
+            around.append(self._look(frame, tracker, stopwatch))
             ahead += 1
             if ahead > self.config.smooth_frames:
                 ahead -= 1
@@ -79,19 +78,20 @@ class FaceFinder:
         for position in range(len(around) - ahead, len(around)):
             yield self._crop(around, position, stopwatch)
 
-    def _look(self, index: int, rgb: NDArray[np.uint8] | None, tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
+    def _look(self, frame: GridFrame, tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
+        rgb = frame.rgb
         if rgb is None:
-            return _Seen(index=index, has_picture=False, faces={})
+            return _Seen(index=frame.index, has_picture=False, faces={})
         with stopwatch.stage("detect"):
             boxes = self._detector(rgb)
-            ids = tracker.update(index, rgb, boxes)
+            ids = tracker.update(frame.index, rgb, boxes)
         faces = {}
         with stopwatch.stage("landmarks"):
             for track_id, box in zip(ids, boxes, strict=True):
                 landmarks = self._landmarker(rgb, box)
                 if landmarks is not None:
-                    faces[track_id] = _Face(rgb, box, landmarks, fit_place(landmarks))
-        return _Seen(index=index, has_picture=True, faces=faces)
+                    faces[track_id] = _Face(rgb, landmarks, fit_place(landmarks))
+        return _Seen(index=frame.index, has_picture=True, faces=faces)
 
     def _crop(self, around: "deque[_Seen]", position: int, stopwatch: Stopwatch) -> FrameFaces:
         seen = around[position]
@@ -103,7 +103,8 @@ class FaceFinder:
                 pixels, landmarks = crop_face(
                     face.rgb, face.landmarks, place, size_px=self.config.size_px, margin=self.config.margin
                 )
-                crops.append(FaceCrop(track_id, pixels, landmarks, face.box))
+                box = np.concatenate([face.landmarks.min(0), face.landmarks.max(0)])
+                crops.append(FaceCrop(track_id, pixels, landmarks, box))
         return FrameFaces(seen.index, seen.has_picture, tuple(crops))
 
     def close(self) -> None:
@@ -121,7 +122,6 @@ class FaceFinder:
 @dataclass(frozen=True)
 class _Face:
     rgb: NDArray[np.uint8]
-    box: Floats
     landmarks: Floats
     place: Place
 

@@ -1,0 +1,153 @@
+"""The detector: load once, then any media file in, a Detection out."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from hashformer.clock import Stopwatch
+from hashformer.data.batch import collate
+from hashformer.data.clips import cut
+from hashformer.data.features import SoundFeatures
+from hashformer.data.quality import judge
+from hashformer.detector.tally import Tally
+from hashformer.detector.verdict import verdict
+from hashformer.errors import MediaError
+from hashformer.faces.follow import FaceFinder
+from hashformer.media import probe
+from hashformer.model.weights import LoadedModel, load_model
+from hashformer.preprocess.extract import extract
+from hashformer.results import Detection
+from hashformer.timeline import SCORES, ClipScore
+from hashformer.types import Clip, Sample
+
+__all__ = ["Detector"]
+
+UNTRAINED = "the weights are not trained: these scores mean nothing"
+
+
+class Detector:
+    """Scores media files. A context manager; without one, call `close` when done.
+
+    ```python
+    with Detector() as detector:
+        detection = detector.detect("clip.mp4")
+    print(detection.status, detection.score, detection.segments)
+    ```
+
+    Args:
+        weights: A weight file, or the name of a released one or of a preset.
+        device: Where the model runs, as PyTorch names it.
+        batch_size: Clips that the model sees at once.
+
+    Raises:
+        WeightsError: If there are no such weights, or they are broken.
+        AssetError: If a face model file is missing, broken or cannot be fetched.
+    """
+
+    def __init__(self, weights: str | Path = "small", *, device: str = "cpu", batch_size: int = 8) -> None:
+        self._loaded: LoadedModel = load_model(weights)
+        self._device = torch.device(device)
+        self._loaded.model.to(self._device)
+        self._batch_size = batch_size
+        self.config = self._loaded.config
+        self.weights = self._loaded.info
+        self._features = SoundFeatures(self.config.features, sample_rate_hz=self.config.clip.sample_rate_hz)
+        self._finder = FaceFinder(self.config.faces)
+
+    def detect(self, path: str | Path, *, progress: Callable[[float, float | None], None] | None = None) -> Detection:
+        """Score one file.
+
+        Args:
+            path: A video or sound file.
+            progress: Called now and then with the seconds of media done, and all of them if known.
+
+        Returns:
+            The answer; `status` is `scored` or `cannot_tell`.
+
+        Raises:
+            MediaError: If the file cannot be read or decoded.
+        """
+        path = Path(path)
+        stopwatch, problems = Stopwatch(), list[str]()
+        info = probe(path)
+        sha256 = _sha256(path)
+        samples = extract(path, info, self.config, self._finder, stopwatch=stopwatch, problems=problems)
+        tally = self._score(samples, stopwatch, lambda done_s: progress(done_s, info.duration_s) if progress else None)
+        return verdict(
+            tally,
+            self.config,
+            path=str(path),
+            sha256=sha256,
+            media=info,
+            weights=self.weights,
+            warnings=([] if self.weights.trained else [UNTRAINED]) + problems,
+            timings_s={name: round(seconds, 4) for name, seconds in stopwatch.seconds.items()},
+        )
+
+    def detect_all(
+        self, paths: Iterable[str | Path], *, progress: Callable[[float, float | None], None] | None = None
+    ) -> Iterator[Detection]:
+        """Score files one after another; one that cannot be read is an answer with `status` `error`."""
+        for path in paths:
+            try:
+                yield self.detect(path, progress=progress)
+            except MediaError as error:
+                yield Detection(path=str(path), status="error", reason=str(error), weights=self.weights)
+
+    def score_samples(self, samples: Iterable[Sample]) -> list[ClipScore]:
+        """Score prepared Samples of one file, as `preprocess.extract` gives them.
+
+        Returns:
+            The scores of every clip with a face that could be judged, then those of the sound.
+        """
+        tally = self._score(samples, Stopwatch(), lambda _: None)
+        return [score for track in tally.tracks.values() for score in track.scores] + tally.sound
+
+    def _score(self, samples: Iterable[Sample], stopwatch: Stopwatch, progress: Callable[[float], None]) -> Tally:
+        tally = Tally()
+        clips = cut(tally.watch(samples), self.config.clip, context_samples=self._features.context_samples)
+        waiting: list[Clip] = []
+        for clip in clips:
+            judged = judge(clip, self.config.quality)
+            tally.note(judged)
+            if not judged.empty:
+                waiting.append(judged.clip)
+            if len(waiting) == self._batch_size:
+                self._score_batch(waiting, tally, stopwatch)
+                waiting = []
+            progress(clip.window.start_s)
+        if waiting:
+            self._score_batch(waiting, tally, stopwatch)
+        return tally
+
+    def _score_batch(self, clips: Sequence[Clip], tally: Tally, stopwatch: Stopwatch) -> None:
+        with stopwatch.stage("features"):
+            batch = collate(clips, self._features).to(self._device)
+        with stopwatch.stage("model"), torch.inference_mode():
+            output = self._loaded.model(batch)
+            scores = {name: self._loaded.calibrated(name, output.logits[name]).tolist() for name in SCORES}
+            valid = {name: output.valid[name].tolist() for name in SCORES}
+        for row, clip in enumerate(clips):
+            judged = {name: scores[name][row] for name in SCORES if valid[name][row]}
+            tally.add(clip, ClipScore(window=clip.window, track_id=clip.track_id, scores=judged))
+
+    def close(self) -> None:
+        """Free the face models."""
+        self._finder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,112 @@
+"""What is gathered while the clips of one file pass by: scores, faces seen, reasons, thumbnails."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from hashformer.data.quality import Judged
+from hashformer.results import Thumbnail
+from hashformer.timeline import ClipScore
+from hashformer.types import Clip, Sample
+
+N_THUMBNAILS = 6
+"""Most suspect moments that are kept for each face."""
+_JPEG_QUALITY = 85
+
+
+@dataclass
+class TrackTally:
+    """One face, so far.
+
+    Attributes:
+        track_id: The same for one face throughout the file.
+        first_frame: Grid frame on which it was first seen.
+        last_frame: Grid frame on which it was last seen.
+        n_seen: Frames on which it was seen.
+        face_px: Width of the face in each of its clips, in the source picture.
+        scores: Scores of the clips that could be judged.
+        faults: Why clips could not be judged, with their number.
+        moments: For each second, its most suspect moment.
+    """
+
+    track_id: int
+    first_frame: int
+    last_frame: int
+    n_seen: int = 0
+    face_px: list[float] = field(default_factory=list)
+    scores: list[ClipScore] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    moments: dict[int, Thumbnail] = field(default_factory=dict)
+
+    def remember(self, clip: Clip, score: float) -> None:
+        """Keep a picture of the clip's middle if it is among the most suspect seconds."""
+        second = int(clip.window.start_s)
+        kept = self.moments.get(second)
+        if kept is not None and (kept.score or 0.0) >= score:
+            return
+        if kept is None and len(self.moments) == N_THUMBNAILS:
+            least = min(self.moments, key=lambda key: self.moments[key].score or 0.0)
+            if (self.moments[least].score or 0.0) >= score:
+                return
+            del self.moments[least]
+        self.moments[second] = _thumbnail(clip, score)
+
+
+def _thumbnail(clip: Clip, score: float) -> Thumbnail:
+    if clip.frames is None or clip.landmarks is None:
+        raise ValueError("a clip without a face has no thumbnail")
+    shown = np.flatnonzero(~np.isnan(clip.landmarks[:, 0, 0]))
+    middle = int(shown[len(shown) // 2])
+    bgr = np.ascontiguousarray(np.moveaxis(clip.frames[middle], 0, -1)[:, :, ::-1])
+    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    time_s = (clip.window.first_frame + middle) / clip.window.fps
+    return Thumbnail(time_s=time_s, score=score, jpeg=jpeg.tobytes())
+
+
+class Tally:
+    """One file, so far. It grows by a few numbers a second, whatever the size of the pictures."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[int, TrackTally] = {}
+        self.sound: list[ClipScore] = []
+        self.sound_faults: Counter[str] = Counter()
+        self.n_frames = 0
+        self.n_clips = 0
+
+    def watch(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Pass Samples on and note which faces they show."""
+        for sample in samples:
+            self.n_frames = sample.window.last_frame
+            for track in sample.tracks:
+                seen = np.flatnonzero(track.present) + track.window.first_frame
+                entry = self.tracks.setdefault(track.track_id, TrackTally(track.track_id, int(seen[0]), int(seen[-1])))
+                entry.last_frame = int(seen[-1])
+                entry.n_seen += len(seen)
+            yield sample
+
+    def note(self, judged: Judged) -> None:
+        """Count a clip and the reasons why a part of it could not be judged."""
+        self.n_clips += 1
+        if judged.no_audio:
+            self.sound_faults[judged.no_audio] += 1
+        if judged.clip.track_id is not None:
+            track = self.tracks[judged.clip.track_id]
+            if judged.face_px is not None:
+                track.face_px.append(judged.face_px)
+            if judged.no_video:
+                track.faults[judged.no_video] += 1
+
+    def add(self, clip: Clip, score: ClipScore) -> None:
+        """Take the scores of a clip."""
+        if clip.waveform is not None and (not self.sound or self.sound[-1].window != clip.window):
+            heard = {name: value for name, value in score.scores.items() if name == "audio"}
+            if clip.frames is None and "overall" in score.scores:
+                heard["overall"] = score.scores["overall"]
+            self.sound.append(ClipScore(window=clip.window, track_id=None, scores=heard))
+        if clip.frames is not None and clip.track_id is not None:
+            track = self.tracks[clip.track_id]
+            track.scores.append(score)
+            track.remember(clip, score.scores["overall"])
