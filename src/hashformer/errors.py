@@ -5,6 +5,10 @@ class HashFormerError(Exception):
     """Base of all errors whose message is meant for the user: the value, the limit and the way out."""
 
 
+class SetupError(HashFormerError):
+    """The machine lacks something that the package needs."""
+
+
 class ConfigError(HashFormerError):
     """A setting is unknown or out of range."""
 
@@ -15,6 +19,10 @@ class MediaError(HashFormerError):
 
 class AssetError(HashFormerError):
     """A face model file is missing, broken, or could not be fetched."""
+
+
+class StoreError(HashFormerError):
+    """Results or prepared data cannot be written or read back."""
 
 
 class WeightsError(HashFormerError):

@@ -1,10 +1,11 @@
 """The nouns that cross stages: FaceTrack, Sample, Clip, Batch, ModelOutput."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -30,7 +31,7 @@ class FaceTrack:
         window: The stretch, in frames of the grid.
         crops: Aligned square crops, RGB, (T, 3, size, size) uint8; zeros in gaps.
         landmarks: x and y in pixels of the crop, (T, 478, 2) float32; NaN in gaps.
-        boxes: Left, top, right, bottom of the face in the source picture, (T, 4) float32; NaN in gaps.
+        boxes: Left, top, right, bottom of the landmarks in the source picture, (T, 4) float32; NaN in gaps.
     """
 
     track_id: int
@@ -75,7 +76,7 @@ class Clip:
         track_id: Which face; None for sound alone.
         frames: RGB, (T, 3, H, W) uint8; None without a face.
         landmarks: Pixels of the crop, (T, 478, 2) float32, NaN in gaps; None without a face.
-        boxes: Of the face in the source picture, (T, 4) float32, NaN in gaps; None without a face.
+        boxes: Of the landmarks in the source picture, (T, 4) float32, NaN in gaps; None without a face.
         waveform: (S + 2 · context,) float32; None without sound. The context on both sides lets every
             feature frame be computed from real sound, so that no padding marks the ends of a clip.
         context_samples: Samples on each side of `waveform` that lie outside the window.
@@ -109,6 +110,12 @@ class Batch:
     landmarks: Tensor | None = None
     present: Mapping[str, Tensor]
 
+    def to(self, device: torch.device) -> Self:
+        """The same batch on another device."""
+        streams = {name: getattr(self, name) for name in MODALITIES}
+        moved = {name: None if stream is None else stream.to(device) for name, stream in streams.items()}
+        return replace(self, **moved, present={name: mask.to(device) for name, mask in self.present.items()})
+
 
 class ModelOutput(NamedTuple):
     """What the model answers for a batch.
@@ -119,7 +126,8 @@ class ModelOutput(NamedTuple):
         tokens: For each stream given, its encoded tokens, (B, N, D).
         token_present: For each stream given, which of them are real, (B, N) bool.
         pooled: For each stream given, one vector, (B, D).
-        codes: For each stream given, the hash code in −1 and 1, (B, Q).
+        codes: For each stream given, the hash code in −1 and 1, (B, Q); none with hashing off.
+        method_logits: Which generator made it, (B, methods); None if the model has no such head.
     """
 
     logits: dict[str, Tensor]
@@ -128,3 +136,4 @@ class ModelOutput(NamedTuple):
     token_present: dict[str, Tensor]
     pooled: dict[str, Tensor]
     codes: dict[str, Tensor]
+    method_logits: Tensor | None = None

@@ -1,6 +1,7 @@
 """The detector: load once, then any media file in, a Detection out."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -79,7 +80,7 @@ class Detector:
         return verdict(
             tally,
             self.config,
-            path=str(path),
+            path=_text(path),
             sha256=sha256,
             media=info,
             weights=self.weights,
@@ -95,7 +96,7 @@ class Detector:
             try:
                 yield self.detect(path, progress=progress)
             except MediaError as error:
-                yield Detection(path=str(path), status="error", reason=str(error), weights=self.weights)
+                yield Detection(path=_text(path), status="error", reason=str(error), weights=self.weights)
 
     def score_samples(self, samples: Iterable[Sample]) -> list[ClipScore]:
         """Score prepared Samples of one file, as `preprocess.extract` gives them.
@@ -143,6 +144,11 @@ class Detector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _text(path: str | Path) -> str:
+    """The path as text that can be written; bytes of a name that are no UTF-8 become escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _sha256(path: Path) -> str:

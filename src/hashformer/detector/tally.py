@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from hashformer.data.quality import Judged
-from hashformer.results import Thumbnail
+from hashformer.results import ScoreName, Thumbnail
 from hashformer.timeline import ClipScore
 from hashformer.types import Clip, Sample
 
@@ -102,7 +102,7 @@ class Tally:
     def add(self, clip: Clip, score: ClipScore) -> None:
         """Take the scores of a clip."""
         if clip.waveform is not None and (not self.sound or self.sound[-1].window != clip.window):
-            heard = {name: value for name, value in score.scores.items() if name == "audio"}
+            heard: dict[ScoreName, float] = {name: value for name, value in score.scores.items() if name == "audio"}
             if clip.frames is None and "overall" in score.scores:
                 heard["overall"] = score.scores["overall"]
             self.sound.append(ClipScore(window=clip.window, track_id=None, scores=heard))

@@ -92,10 +92,11 @@ def _track(entry: TrackTally, config: Config) -> TrackResult:
 
 
 def _segments(tracks: list[TrackResult], sound: list[Second], config: Config) -> list[Segment]:
-    found = []
-    for track in tracks:
-        for segment in segments(track.timeline, config.timeline, names=("overall", "video", "sync")):
-            found.append(segment.model_copy(update={"track_id": track.track_id}))
+    found = [
+        segment.model_copy(update={"track_id": track.track_id})
+        for track in tracks
+        for segment in segments(track.timeline, config.timeline, names=("overall", "video", "sync"))
+    ]
     found += segments(sound, config.timeline, names=("audio",) if tracks else ("overall", "audio"))
     return sorted(found, key=lambda segment: (segment.start_s, segment.modality))
 

@@ -1,0 +1,53 @@
+# `make demo` and `make test` do everything on a fresh machine: check the system, make the virtual
+# environment, fetch the face models, run. The other targets are the steps of these two.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Pinned and installed first: left to itself, a dependency would choose another build of it.
+TORCH := torch==2.13.0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts format assets setup clean
+
+help:
+	@echo "make demo    set up, score a real clip and a forged one, write a report"
+	@echo "make test    set up, then lint, types, import contracts and all tests"
+	@echo "make check   the same as test"
+	@echo "make format  format the code"
+	@echo "make clean   remove the virtual environment and what was built"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) src/hashformer/system.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+assets: setup
+	@$(BIN)/python examples/fetch_assets.py
+
+demo: assets
+	$(BIN)/python examples/demo.py
+
+test check: lint types contracts assets
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage*

@@ -1,0 +1,40 @@
+"""The `hashformer` command: verbs, and how errors end it."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from hashformer import __version__
+from hashformer.cli.detect import detect
+from hashformer.errors import HashFormerError
+
+app = typer.Typer(
+    name="hashformer",
+    help="Tell real talking-head video from fake, from picture, sound and facial landmarks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(detect)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command. Exit codes: 0 done, 1 some inputs failed, 2 wrong use, 130 interrupted."""
+    logging.basicConfig(level=logging.WARNING, format="hashformer: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except HashFormerError as error:
+        typer.echo(f"hashformer: {error}", err=True)
+        sys.exit(2)

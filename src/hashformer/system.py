@@ -1,0 +1,57 @@
+"""What the operating system must provide, checked before anything fails for want of it.
+
+Run as a script, before the package is installed, it needs nothing but Python itself.
+"""
+
+import ctypes
+import importlib.util
+import sys
+
+MIN_PYTHON = (3, 11)
+# Shared libraries that OpenCV and MediaPipe load, and the Debian package of each.
+_LIBRARIES = {
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libGLESv2.so.2": "libgles2",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+}
+
+
+def missing_packages() -> list[str]:
+    """Debian packages of the shared libraries that cannot be loaded; none except on Linux."""
+    return (
+        [package for library, package in _LIBRARIES.items() if not _loads(library)] if sys.platform == "linux" else []
+    )
+
+
+def remedy(packages: list[str]) -> str:
+    """The one line that installs `packages`."""
+    return f"apt-get update && apt-get install -y {' '.join(packages)}"
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _check() -> int:
+    if sys.version_info < MIN_PYTHON:
+        wanted = ".".join(map(str, MIN_PYTHON))
+        sys.stderr.write(
+            f"Python {wanted} or newer is needed, this is {sys.version.split()[0]}. Set PYTHON=python{wanted}\n"
+        )
+        return 1
+    packages = missing_packages()
+    if importlib.util.find_spec("ensurepip") is None:
+        packages.append("python3-venv")
+    if packages:
+        sys.stderr.write(f"The system lacks libraries. This mends it (as root):\n    {remedy(packages)}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_check())
