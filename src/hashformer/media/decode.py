@@ -63,11 +63,12 @@ def decoded(container: InputContainer, stream: Stream, notes: Notes) -> Iterator
         if other is not stream:
             other.discard = Discard.all
     for packet in _packets(container, stream, notes):
+        if packet.is_corrupt:
+            notes.count(f"damaged {notes.kind} packet was read", f"damaged {notes.kind} packets were read")
         try:
             frames = packet.decode()
         except FFmpegError:
-            packets = f"broken {notes.kind} packets"
-            notes.count(f"{packets[:-1]} was skipped", f"{packets} were skipped")
+            notes.count(f"broken {notes.kind} packet was skipped", f"broken {notes.kind} packets were skipped")
             continue
         for frame in frames:
             if isinstance(frame, VideoFrame | AudioFrame):

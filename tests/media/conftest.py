@@ -1,0 +1,6 @@
+"""Let these tests import the media maker beside their folder."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
