@@ -89,6 +89,7 @@ def _environment(threshold: float) -> Environment:
     environment.filters |= {
         "score": lambda score: wording.score_text(score, threshold),
         "clock": wording.clock,
+        "moment": wording.moment,
         "size": wording.size_text,
         "data_uri": _data_uri,
         "drawing": Markup,

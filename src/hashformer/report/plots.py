@@ -25,6 +25,15 @@ _FILE_PANEL_IN = 1.9
 _TRACK_PANEL_IN = 1.05
 _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400)
 _MAX_TICKS = 11
+_DENSE_POINTS = 300
+# What matplotlib writes for a file of its own, and what fits an element in a page.
+_TO_INLINE = (
+    (r'<g id="[^"]*"', "<g"),
+    (r"xlink:href=", "href="),
+    (r"font: bold ([\d.]+px) [^;\"]*", r"font-weight: 600; font-size: \1"),
+    (r"font: ([\d.]+px) [^;\"]*", r"font-size: \1"),
+    (r"font-family: [^;\"]*; ?", ""),
+)
 
 
 @dataclass(frozen=True)
@@ -85,8 +94,8 @@ def draw_timeline(file: Detection, *, threshold: float) -> Timeline | None:
         own = [segment for segment in file.segments if segment.track_id == track.track_id]
         panel(axis, f"Face {track.track_id}", track.timeline, own)
     _set_time_axis(axes[-1], end_s)
-    _add_legend(figure, named, has_segments=bool(file.segments))
-    return Timeline(_inline_svg(figure), _caption(file, tracks, named, bin_s))
+    _add_legend(figure, named, suspect=_shading_name(file))
+    return Timeline(_inline_svg(figure, file.path), _caption(file, tracks, named, bin_s))
 
 
 def pool(timeline: Sequence[Second], bin_s: int) -> list[Second]:
@@ -127,17 +136,18 @@ def _has(name: ScoreName, timeline: Sequence[Second]) -> bool:
 def _draw_panel(
     axis: Axes, title: str, timeline: Sequence[Second], segments: Sequence[Segment], *, threshold: float, bin_s: int
 ) -> None:
-    for segment in segments:
+    for start_s, end_s in _merged(segments):
         # The edge keeps one second visible in a hundred minutes.
-        axis.axvspan(
-            segment.start_s, segment.end_s, facecolor=_COLOURS["suspect"], alpha=0.35, linewidth=0.8,
-            edgecolor=_COLOURS["suspect"],
-        )  # fmt: skip
+        colour = _COLOURS["suspect"]
+        axis.axvspan(start_s, end_s, facecolor=colour, edgecolor=colour, alpha=0.35, linewidth=0.8)
     axis.axhline(threshold, color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)))
     pooled = pool(timeline, bin_s)
+    thinner = 1.0 if len(pooled) <= _DENSE_POINTS else 0.55
     for name, width, dashes in _CURVES:
         times, scores = _steps(pooled, name)
-        axis.plot(times, scores, color=_COLOURS[name], linewidth=width, linestyle=dashes, solid_capstyle="butt")
+        axis.plot(
+            times, scores, color=_COLOURS[name], linewidth=width * thinner, linestyle=dashes, solid_capstyle="butt"
+        )
     axis.set_ylim(-0.04, 1.04)
     axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     axis.set_title(title, loc="left", fontsize=8.5, fontweight="bold", color=_COLOURS["ink"], pad=4)
@@ -148,6 +158,17 @@ def _draw_panel(
     for side, spine in axis.spines.items():
         spine.set_visible(side in {"left", "bottom"})
         spine.set_color(_COLOURS["grid"])
+
+
+def _merged(segments: Sequence[Segment]) -> list[tuple[float, float]]:
+    """The stretches covered by any segment: two tints on top of each other would look like a higher score."""
+    stretches: list[tuple[float, float]] = []
+    for segment in sorted(segments, key=lambda segment: segment.start_s):
+        if stretches and segment.start_s <= stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], max(stretches[-1][1], segment.end_s))
+        else:
+            stretches.append((segment.start_s, segment.end_s))
+    return stretches
 
 
 def _steps(timeline: Sequence[Second], name: ScoreName) -> tuple[list[float], list[float]]:
@@ -177,38 +198,45 @@ def _set_time_axis(axis: Axes, end_s: float) -> None:
     axis.set_xlabel("time in the file, min:s", fontsize=8, color=_COLOURS["muted"])
 
 
-def _add_legend(figure: Figure, named: list[ScoreName], *, has_segments: bool) -> None:
+def _add_legend(figure: Figure, named: list[ScoreName], *, suspect: str | None) -> None:
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=_COLOURS[name], linewidth=width, linestyle=dashes, label=SCORE_NAMES[name])
         for name, width, dashes in _CURVES
         if name in named
     ]
     handles.append(Line2D([], [], color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)), label="Threshold"))
-    if has_segments:
-        handles.append(Patch(facecolor=_COLOURS["suspect"], alpha=0.5, label="Suspect stretch"))
+    if suspect:
+        handles.append(Patch(facecolor=_COLOURS["suspect"], alpha=0.5, label=suspect))
     figure.legend(
         handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=8,
         labelcolor=_COLOURS["ink"], handlelength=2.4, columnspacing=1.6, borderaxespad=0.2,
     )  # fmt: skip
 
 
-def _inline_svg(figure: Figure) -> str:
+def _shading_name(file: Detection) -> str | None:
+    if not file.segments:
+        return None
+    return "Suspect stretch" if file.weights is None or file.weights.trained else "Above the threshold"
+
+
+def _inline_svg(figure: Figure, salt: str) -> str:
+    """The figure as an SVG element that takes font and colours from the page it stands in.
+
+    The same figure and salt give the same bytes. Names inside hold a hash of the salt, so that drawings with
+    different salts can share a page.
+    """
     buffer = io.StringIO()
-    # The salt makes the same scores give the same bytes; text stays text, so that it can be searched.
-    with mpl.rc_context({"svg.hashsalt": "hashformer", "svg.fonttype": "none", "font.family": "sans-serif"}):
+    # Text stays text, so that it can be searched.
+    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Several drawings share a page: names of groups would stand there twice.
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r"<svg [^>]*?viewBox=", '<svg aria-hidden="true" focusable="false" viewBox=', svg, count=1)
-    svg = re.sub(r"(viewBox=\"[^\"]*\")[^>]*>", r"\1>", svg, count=1)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    svg = re.sub(r"font: bold ([\d.]+px) [^;\"]*", r"font-weight: 600; font-size: \1", svg)
+    size = re.search(r'viewBox="[^"]*"', svg)
+    body = svg[svg.index("<g ") :]
+    for pattern, replacement in _TO_INLINE:
+        body = re.sub(pattern, replacement, body)
     for name, colour in _COLOURS.items():
-        svg = svg.replace(colour, f"var(--plot-{name}, {colour})")
-    return svg
+        body = body.replace(colour, f"var(--plot-{name}, {colour})")
+    return f'<svg aria-hidden="true" stroke-linejoin="round" {size.group() if size else ""}>{body}'
 
 
 def _caption(file: Detection, tracks: list[TrackResult], named: list[ScoreName], bin_s: int) -> str:
@@ -220,6 +248,7 @@ def _caption(file: Detection, tracks: list[TrackResult], named: list[ScoreName],
         parts.append(
             f"The file is long: each point is the highest score of {bin_s} seconds; shorter breaks are hidden."
         )
-    if tracks and len(tracks) < len(file.tracks):
-        parts.append(f"Of {len(file.tracks)} faces, the {len(tracks)} with the highest scores are drawn.")
+    scored = sum(track.score is not None for track in file.tracks)
+    if len(tracks) == MAX_TRACKS < scored:
+        parts.append(f"Of {scored} faces with a score, the {MAX_TRACKS} with the highest are drawn.")
     return " ".join(parts)

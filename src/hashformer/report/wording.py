@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from hashformer.errors import ConfigError
@@ -57,7 +58,7 @@ def verdict(file: Detection, threshold: float) -> Verdict:
     if file.status == "cannot_tell" or file.score is None:
         return Verdict("unknown", "Cannot tell", "The file was read, but holds too little to judge it by.")
     if file.weights is None or not file.weights.trained:
-        return Verdict("untrained", "No verdict: untrained weights", "The score below means nothing.")
+        return Verdict("untrained", "No verdict: untrained weights", "The scores below mean nothing.")
     if file.score >= threshold:
         return Verdict("fake", "Likely fake", f"The score is at or above the threshold. {_OPINION}")
     return Verdict(
@@ -88,6 +89,11 @@ def axis_clock(time_s: float) -> str:
     """Time on an axis as m:ss."""
     whole = round(time_s)
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def moment(created: str) -> str:
+    """A moment in ISO 8601 for the eye: "2026-01-31 09:30:00 UTC"."""
+    return datetime.fromisoformat(created).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def size_text(size_bytes: int) -> str:
