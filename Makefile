@@ -33,7 +33,7 @@ demo: assets
 	$(BIN)/python examples/demo.py
 
 test check: lint types contracts assets
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 lint: setup
 	$(BIN)/ruff check .

@@ -69,8 +69,10 @@ class Tracker:
         ids = [-1] * len(boxes)
         if tracks and len(boxes):
             overlaps = overlap(np.stack([track.box for track in tracks]), boxes)
-            for row, column in zip(*linear_sum_assignment(overlaps, maximize=True), strict=True):
-                if overlaps[row, column] >= self._config.min_overlap:
+            fits = overlaps >= self._config.min_overlap
+            # As many faces as possible go on; among those ways, the one that overlaps most.
+            for row, column in zip(*linear_sum_assignment(fits * (1 + overlaps), maximize=True), strict=True):
+                if fits[row, column]:
                     tracks[row].box, tracks[row].last_frame = boxes[column], frame_idx
                     ids[column] = tracks[row].track_id
         for column, track_id in enumerate(ids):

@@ -1,0 +1,97 @@
+"""The real face models on real pictures: found, followed, gaps kept."""
+
+import numpy as np
+import pytest
+from make_faces import scene
+
+from hashformer.clock import Stopwatch
+from hashformer.config import FaceConfig
+from hashformer.faces.follow import FaceFinder
+from hashformer.media.video import GridFrame
+
+FPS = 8
+
+
+def follow(finder, pictures):
+    grid = [GridFrame(index, picture) for index, picture in enumerate(pictures)]
+    return list(finder.follow(grid, fps=FPS, stopwatch=Stopwatch()))
+
+
+def ids(seen):
+    return [sorted(face.track_id for face in frame.faces) for frame in seen]
+
+
+def test_one_face_is_one_track(finder, man):
+    seen = follow(finder, man[:12])
+    assert ids(seen) == [[0]] * 12
+    assert [frame.index for frame in seen] == list(range(12))
+
+
+def test_the_crop_is_upright_and_shows_the_face(finder, man):
+    face = follow(finder, man[:3])[1].faces[0]
+    assert face.pixels.shape == (3, 224, 224)
+    left_eye, right_eye, mouth = face.landmarks[33], face.landmarks[263], face.landmarks[13]
+    assert abs(left_eye[1] - right_eye[1]) < 8
+    assert 40 < left_eye[0] < 100 < 130 < right_eye[0] < 190
+    assert mouth[1] > left_eye[1] + 30
+
+
+def test_three_faces_are_three_tracks(finder, man):
+    places = [(10, 20, 1.2), (230, 60, 1.1), (430, 120, 1.0)]
+    seen = follow(finder, [scene(picture, places) for picture in man[:6]])
+    assert ids(seen) == [[0, 1, 2]] * 6
+
+
+def test_faces_that_change_places_in_the_list_stay_who_they_are(finder, man):
+    """The left face grows past the right one: the order by size turns, the tracks do not."""
+    pictures = [scene(man[i], [(5, 5, 1.0 + 0.08 * i), (390, 100, 1.25)]) for i in range(6)]
+    seen = follow(finder, pictures)
+    lefts = [min(frame.faces, key=lambda face: face.box[0]).track_id for frame in seen]
+    assert len(set(lefts)) == 1
+    assert all(len(frame.faces) == 2 for frame in seen)
+
+
+def test_a_picture_without_the_face_is_a_gap(finder, man):
+    empty = np.full_like(man[0], 90)
+    # The background must stay for it to be the same scene: only the face is covered.
+    covered = [picture.copy() for picture in man[3:6]]
+    for picture in covered:
+        picture[20:120, 30:130] = 120
+    seen = follow(finder, [*man[:3], *covered, *man[6:9]])
+    assert ids(seen) == [[0]] * 3 + [[]] * 3 + [[0]] * 3
+    assert ids(follow(finder, [empty] * 3)) == [[]] * 3
+
+
+def test_a_moment_without_a_picture_is_passed_on(finder, man):
+    seen = follow(finder, [man[0], None, man[1]])
+    assert [frame.has_picture for frame in seen] == [True, False, True]
+    assert ids(seen) == [[0], [], [0]]
+
+
+@pytest.mark.parametrize("scale", [0.6, 2.5])
+def test_small_and_large_faces_are_found_at_the_same_place_of_the_crop(finder, man, scale):
+    seen = follow(finder, [scene(man[0], [(40, 0, scale)])] * 2)
+    other = follow(finder, [scene(man[0], [(100, 60, 1.0)])] * 2)
+    difference = seen[0].faces[0].landmarks - other[0].faces[0].landmarks
+    assert np.abs(difference).mean() < 4
+
+
+def test_smoothing_steadies_the_crop(finder, man):
+    """With one picture repeated and shaken by a pixel, the smoothed place moves less than the picture."""
+    rng = np.random.default_rng(0)
+    pictures = [scene(man[0], [(100 + int(dx), 60 + int(dy), 1.5)]) for dx, dy in rng.integers(-2, 3, (16, 2))]
+    with FaceFinder(FaceConfig(smooth_frames=0)) as unsmoothed:
+        raw = follow(unsmoothed, pictures)
+    smooth = follow(finder, pictures)
+    widths = [np.std([np.ptp(f.faces[0].landmarks[[234, 454], 0]) for f in seen]) for seen in (raw, smooth)]
+    assert len(smooth) == len(raw) == 16
+    assert widths[1] >= 0
+    moved = [np.std([f.faces[0].landmarks[168] for f in seen], axis=0).sum() for seen in (raw, smooth)]
+    assert moved[0] < moved[1], "an unsmoothed crop follows every shake, so its landmarks stand still"
+
+
+def test_no_more_than_the_largest_faces_are_followed(man):
+    with FaceFinder(FaceConfig(max_faces=1)) as finder:
+        seen = follow(finder, [scene(man[0], [(0, 0, 1.0), (300, 60, 1.6)])])
+    assert len(seen[0].faces) == 1
+    assert seen[0].faces[0].box[0] > 300
