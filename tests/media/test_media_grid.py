@@ -23,12 +23,12 @@ def plain_reference(film, *, fps, max_hold_s):
         starts[0] = 0.0
     end_s = starts[-1] + min(film[-1].duration_s, max_hold_s)
     shown = []
-    for i in itertools.count():
-        if i / fps + TOLERANCE_S >= end_s:
-            return shown
+    moments = itertools.takewhile(lambda i: i / fps + TOLERANCE_S < end_s, itertools.count())
+    for i in moments:
         begun = [k for k, start in enumerate(starts) if start <= i / fps + TOLERANCE_S]
         is_held = bool(begun) and (begun[-1] == len(film) - 1 or i / fps < starts[begun[-1]] + max_hold_s)
         shown.append((i, film[begun[-1]].item if is_held else None))
+    return shown
 
 
 @given(first=st.integers(0, 3000), steps=steps, fps=st.integers(1, 60), hold_ms=st.integers(50, 3000))

@@ -95,15 +95,25 @@ def write_audio(path: Path, waveform: Floats, *, sample_rate_hz: int) -> None:
 @contextmanager
 def _writing(path: Path) -> Iterator[OutputContainer]:
     try:
-        # The explicit protocol keeps a name such as `http:clip.mp4` a plain file.
-        with atomic_path(path) as temporary, av.open(f"file:{temporary.absolute()}", mode="w") as container:
+        with atomic_path(path) as temporary, _new_container(path, temporary) as container:
             yield container
     except (FFmpegError, OSError) as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
+def _new_container(path: Path, temporary: Path) -> OutputContainer:
+    try:
+        # The explicit protocol keeps a name such as `http:clip.mp4` a plain file.
+        return av.open(f"file:{temporary.absolute()}", mode="w")
+    except ValueError as error:
+        raise MediaError(f"{path}: no container has the suffix {path.suffix!r}. Use .mp4, .mkv or .webm.") from error
+
+
 def _add_video(container: OutputContainer, first: RGB, fps: Fraction, crf: int, codec: str) -> VideoStream:
-    stream = container.add_stream(codec, rate=fps, options={"crf": str(crf)})
+    try:
+        stream = container.add_stream(codec, rate=fps, options={"crf": str(crf)})
+    except ValueError as error:
+        raise MediaError(f"{codec} is no encoder that this container takes. Name one, such as libx264.") from error
     if not isinstance(stream, VideoStream):
         raise MediaError(f"{codec} is no video encoder. Name one, such as libx264.")
     stream.height, stream.width = first.shape[:2]
