@@ -38,6 +38,27 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        model, clip, features = self.model, self.clip, self.features
+        pairs: list[tuple[str, float, str, float]] = [
+            ("model.video_rate_hz", model.video_rate_hz, "clip.fps", clip.fps),
+            ("model.landmark_rate_hz", model.landmark_rate_hz, "clip.fps", clip.fps),
+            ("model.video_size_px", model.video_size_px, "faces.size_px", self.faces.size_px),
+            ("model.audio_bins", model.audio_bins, "features.n_bins", features.n_bins),
+            ("model.audio_rate_hz", model.audio_rate_hz, "1 / features.hop_s", round(1 / features.hop_s, 6)),
+        ]
+        for ours, value, theirs, wanted in pairs:
+            if abs(value - wanted) > 1e-6:
+                raise ValueError(f"{ours}={value:g} must equal {theirs}={wanted:g}")
+        for stream, rate, patch in (
+            ("video", model.video_rate_hz, model.video_patch_frames),
+            ("audio", model.audio_rate_hz, model.audio_patch_frames),
+        ):
+            n_frames = clip.duration_s * rate
+            if abs(n_frames - round(n_frames)) > 1e-6 or round(n_frames) % patch:
+                raise ValueError(
+                    f"model.{stream}_patch_frames={patch} must divide the {n_frames:g} {stream} frames "
+                    f"of a clip of {clip.duration_s:g} s"
+                )
         return self
 
     def to_yaml(self) -> str:

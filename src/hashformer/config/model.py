@@ -1,11 +1,69 @@
 """What the network looks like; every part that the paper ablates is a switch here."""
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from hashformer.config.base import Settings
 
+StreamName = Literal["audio", "video", "landmarks"]
+
 
 class ModelConfig(Settings):
-    """Shape of the HashFormer network."""
+    """Shape of the HashFormer network. The defaults are the widths of the paper's code, preset `base`."""
 
     width: int = Field(512, ge=8, description="token width D")
+    depth: int = Field(6, ge=1, description="encoder layers")
+    heads: int = Field(4, ge=1, description="attention heads")
+    head_dim: int = Field(64, ge=2, description="width of one head; even, since rotary positions turn pairs")
+    feedforward: int = Field(1365, ge=1, description="inner width of the gated feed-forward")
+    fusion_tokens: int = Field(16, ge=1, description="fusion tokens for each stream")
+    dropout: float = Field(0.0, ge=0, lt=1, description="after attention and feed-forward, in training")
+
+    modalities: tuple[StreamName, ...] = Field(
+        ("audio", "video", "landmarks"), min_length=1, description="streams that are read; leaving one out ablates it"
+    )
+    attention: Literal["selective", "dense"] = Field(
+        "selective", description="dense: every token attends to every token (selective forgery alignment off)"
+    )
+    hashing: bool = Field(True, description="false: real-valued embeddings in place of hash codes")
+    hash_bits: int = Field(64, ge=8, multiple_of=8, description="bits Q of a code")
+    methods: tuple[str, ...] = Field((), description="names of generators to tell apart; none: no such head")
+
+    stem: Literal["linear", "conv"] = Field("linear", description="how patches of picture and sound become tokens")
+    stem_channels: tuple[int, ...] = Field(
+        (16, 32, 64, 128), min_length=1, description="channels after each 3 × 3 convolution of the conv stem"
+    )
+
+    video_size_px: int = Field(224, ge=8, description="side of the square crop")
+    video_channels: int = Field(3, ge=1)
+    video_rate_hz: float = Field(16.0, gt=0, description="frames a second")
+    video_patch_frames: int = Field(4, ge=1, description="frames in one tubelet")
+    video_patch_px: int = Field(16, ge=1, description="side of one tubelet")
+
+    audio_bins: int = Field(128, ge=1, description="mel bands or cepstral coefficients")
+    audio_rate_hz: float = Field(100.0, gt=0, description="feature frames a second")
+    audio_patch_frames: int = Field(10, ge=1, description="feature frames in one patch")
+    audio_patch_bins: int = Field(16, ge=1, description="bins in one patch")
+    audio_mean: float = Field(-10.0, description="subtracted from every feature value; fits the package's log-mel")
+    audio_std: float = Field(4.0, gt=0, description="divides every feature value")
+
+    n_landmarks: int = Field(478, ge=1)
+    landmark_rate_hz: float = Field(16.0, gt=0, description="rows a second")
+
+    rotary_min_period_s: float = Field(0.125, gt=0, description="shortest period of the rotary positions")
+    rotary_max_period_s: float = Field(60.0, gt=0, description="longest period of the rotary positions")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.modalities)) != len(self.modalities):
+            raise ValueError(f"modalities names a stream twice: {', '.join(self.modalities)}")
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim must be even, got {self.head_dim}")
+        if self.video_size_px % self.video_patch_px:
+            raise ValueError(f"video_patch_px={self.video_patch_px} does not divide video_size_px={self.video_size_px}")
+        if self.audio_bins % self.audio_patch_bins:
+            raise ValueError(f"audio_patch_bins={self.audio_patch_bins} does not divide audio_bins={self.audio_bins}")
+        if self.rotary_min_period_s >= self.rotary_max_period_s:
+            raise ValueError("rotary_min_period_s must be below rotary_max_period_s")
+        return self

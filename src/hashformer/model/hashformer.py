@@ -1,0 +1,118 @@
+"""HashFormer: a batch of clips in, logits, tokens and codes out."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from hashformer.config import ModelConfig
+from hashformer.model.attention import GroupPool
+from hashformer.model.encoder import Encoded, Encoder
+from hashformer.model.hashing import HashHead
+from hashformer.model.heads import Heads
+from hashformer.model.inputs import Stream, read_streams, stream_specs
+from hashformer.model.tokens import Segment, Tokenizer
+from hashformer.types import Batch, ModelOutput
+
+
+class HashFormer(nn.Module):
+    """The network. It knows no label and no loss; what training needs beside it is in `hashformer.losses`.
+
+    The `audio` head reads tokens of the sound alone and the `video` head those of picture and
+    landmarks alone, so that one face's score does not depend on another's sound and a window's
+    sound has one score for all its faces. `overall` and `sync` read every group, fusion included.
+
+    Args:
+        config: Shape of the network; the defaults are preset `base`.
+    """
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModelConfig()
+        self.specs = stream_specs(config)
+        names = tuple(self.specs)
+        shape = (config.width, config.heads, config.head_dim)
+        self.tokenizers = nn.ModuleDict(
+            {name: Tokenizer(spec, config.width, config.stem_channels) for name, spec in self.specs.items()}
+        )
+        self.encoder = Encoder(config, names)
+        self.pool = GroupPool((*names, *(f"fusion_{name}" for name in names)), *shape)
+        self.heads = Heads(config)
+        self.hash_head = HashHead(config.width, config.hash_bits) if config.hashing else None
+
+    def forward(
+        self,
+        batch: Batch | None = None,
+        *,
+        audio: Tensor | None = None,
+        video: Tensor | None = None,
+        landmarks: Tensor | None = None,
+        present: Mapping[str, Tensor] | None = None,
+    ) -> ModelOutput:
+        """Judge a batch of clips, given whole or stream by stream.
+
+        Args:
+            batch: The clips; leave the keywords out then.
+            audio: Log-mel or MFCC frames, (B, T, bins).
+            video: RGB in 0–1, (B, T, C, H, W).
+            landmarks: x and y by turns, 0–1 of the crop, (B, T, 2K).
+            present: For a stream, where it is there, (B, T) bool; everywhere if left out.
+
+        Returns:
+            Logits and what they rest on.
+
+        Raises:
+            ShapeError: If a stream has a shape that does not fit; it names what came and what fits.
+        """
+        if batch is None:
+            batch = Batch(audio=audio, video=video, landmarks=landmarks, present=present or {})
+        return self.answer(self.encode(read_streams(batch, self.specs)))
+
+    def encode(
+        self, streams: Mapping[str, Stream], keep: Mapping[str, Tensor] | None = None, *, with_fusion: bool = True
+    ) -> Encoded:
+        """Turn streams into encoded tokens.
+
+        Args:
+            streams: From `read_streams`.
+            keep: For a stream, the patches to keep, (B, N) bool; the others never reach the encoder.
+            with_fusion: False leaves the fusion tokens out, where nothing reads them.
+        """
+        keep = keep or {}
+        segments = {name: self.tokenizers[name](stream, keep.get(name)) for name, stream in streams.items()}
+        durations = {name: stream.values.shape[1] / self.specs[name].rate_hz for name, stream in streams.items()}
+        here = {name: stream.present.any(1) for name, stream in streams.items() if stream.present is not None}
+        return self.encoder(segments, durations, here=here, with_fusion=with_fusion)  # type: ignore[no-any-return]
+
+    def answer(self, encoded: Encoded) -> ModelOutput:
+        """Pool encoded tokens, judge them and give their codes."""
+        own = self.pool_streams(encoded.streams)
+        fusion = {name: self.pool(part.tokens, part.present, f"fusion_{name}") for name, part in encoded.fusion.items()}
+        present = {name: _every(part) for name, part in encoded.streams.items()}
+        here = {name: mask.any(1) for name, mask in present.items()}
+        logits, valid, method_logits = self.heads(own, fusion, here)
+        return ModelOutput(
+            logits=logits,
+            valid=valid,
+            tokens={name: part.tokens for name, part in encoded.streams.items()},
+            token_present=present,
+            pooled=own,
+            codes=self.codes(own),
+            method_logits=method_logits,
+        )
+
+    def pool_streams(self, streams: Mapping[str, Segment]) -> dict[str, Tensor]:
+        """One vector for each stream, (B, D)."""
+        return {name: self.pool(part.tokens, part.present, name) for name, part in streams.items()}
+
+    def codes(self, pooled: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The hash code of each pooled stream, (B, Q); none with hashing off."""
+        if self.hash_head is None:
+            return {}
+        return {name: self.hash_head(vector) for name, vector in pooled.items()}
+
+
+def _every(segment: Segment) -> Tensor:
+    if segment.present is not None:
+        return segment.present
+    return torch.ones(segment.tokens.shape[:2], dtype=torch.bool, device=segment.tokens.device)

@@ -1,0 +1,135 @@
+"""From pooled groups of tokens to logits."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hashformer.config import ModelConfig
+from hashformer.model.attention import key_mask
+from hashformer.types import HEADS
+
+_PICTURE = ("video", "landmarks")
+
+
+class GroupHead(nn.Module):
+    """Pooled groups exchange what they know, are averaged, and become logits.
+
+    Multi-head attention over the groups, layer norm, mean, two-layer perceptron; absent groups are
+    masked out of attention and mean. A head with one group has nothing to exchange and no attention.
+    """
+
+    def __init__(self, n_groups: int, width: int, heads: int, head_dim: int, *, n_out: int = 1) -> None:
+        super().__init__()
+        self.heads = heads
+        self.mixes = n_groups > 1
+        if self.mixes:
+            self.to_qkv = nn.Linear(width, 3 * heads * head_dim, bias=False)
+            self.to_out = nn.Linear(heads * head_dim, width, bias=False)
+        self.norm = nn.LayerNorm(width, bias=False)
+        self.hidden = nn.Linear(width, width)
+        self.out = nn.Linear(width, n_out)
+
+    def forward(self, groups: Tensor, present: Tensor | None) -> Tensor:
+        """Judge.
+
+        Args:
+            groups: Pooled tokens, (B, G, D).
+            present: Which groups are there, (B, G); None if all.
+
+        Returns:
+            Logits, (B, n_out).
+        """
+        x = groups
+        if self.mixes:
+            q, k, v = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+            seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=key_mask(present))
+            x = x + self.to_out(seen.transpose(1, 2).flatten(2))
+        mean = masked_mean(self.norm(x), present)  # (B, D)
+        return self.out(functional.gelu(self.hidden(mean)))  # type: ignore[no-any-return]
+
+
+def masked_mean(x: Tensor, present: Tensor | None) -> Tensor:
+    """Mean over the present rows.
+
+    Args:
+        x: (B, N, D).
+        present: (B, N); None if all.
+
+    Returns:
+        (B, D); zeros where nothing is present.
+    """
+    if present is None:
+        return x.mean(1)
+    total = torch.where(present[..., None], x, 0.0).sum(1)
+    return total / present.sum(1, keepdim=True).clamp(min=1)
+
+
+class Heads(nn.Module):
+    """All heads, each with the groups that it may read.
+
+    `audio` reads the pooled sound and `video` the pooled picture and landmarks: no group that has seen
+    the other side, so that each says what is wrong with its own. `overall`, `sync` and `method` read
+    every group, fusion groups too.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        names = config.modalities
+        sizes = {"overall": 2 * len(names)}
+        if "video" in names:
+            sizes["video"] = sum(name in names for name in _PICTURE)
+        if "audio" in names:
+            sizes["audio"] = 1
+        if "audio" in names and "video" in names:
+            sizes["sync"] = 2 * len(names)
+        shape = (config.width, config.heads, config.head_dim)
+        self.judges = nn.ModuleDict({head: GroupHead(size, *shape) for head, size in sizes.items()})
+        self.method = GroupHead(2 * len(names), *shape, n_out=len(config.methods)) if config.methods else None
+
+    def forward(
+        self, own: Mapping[str, Tensor], fusion: Mapping[str, Tensor], here: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
+        """Judge.
+
+        Args:
+            own: Each stream's pooled tokens, (B, D).
+            fusion: Each stream's pooled fusion tokens, (B, D).
+            here: For each stream in `own`, the items that have it, (B,) bool.
+
+        Returns:
+            Logits (B,) and validity (B,) of each of `types.HEADS`, and the logits of the generators,
+            (B, methods) or None.
+        """
+        valid = _valid(here)
+        picture = {name: own[name] for name in _PICTURE if name in own}
+        groups = {"audio": {name: own[name] for name in own if name == "audio"}, "video": picture}
+        logits = {}
+        for head in HEADS:
+            mine = groups.get(head, own)
+            rest = fusion if head not in groups else {}
+            if head in self.judges and mine:
+                logits[head] = self.judges[head](*_stack(mine, rest, here))[:, 0]
+            else:
+                logits[head] = valid[head].float() * 0
+        method = self.method(*_stack(own, fusion, here)) if self.method is not None else None
+        return logits, valid, method
+
+
+def _valid(here: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    nowhere = torch.zeros_like(next(iter(here.values())))
+    audio, video = here.get("audio", nowhere), here.get("video", nowhere)
+    return {
+        "overall": torch.stack(list(here.values())).any(0),
+        "video": video,
+        "audio": audio,
+        "sync": audio & video,
+    }
+
+
+def _stack(
+    own: Mapping[str, Tensor], fusion: Mapping[str, Tensor], here: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    present = [here[name] for name in (*own, *fusion)]
+    return torch.stack([*own.values(), *fusion.values()], 1), torch.stack(present, 1)

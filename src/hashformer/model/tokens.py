@@ -1,0 +1,173 @@
+"""From streams to tokens: cut into patches, project, say where on the picture or spectrum each stands."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hashformer.model.inputs import Stream, StreamSpec
+from hashformer.model.positions import grid_positions
+
+
+class Segment(NamedTuple):
+    """Tokens of one kind.
+
+    Attributes:
+        tokens: (B, N, D).
+        present: Which of them are real, (B, N); None if all.
+        time_s: Centre of each token's patch, seconds from the start of the clip, (N,); (B, N) where
+            the items of a batch keep different tokens.
+    """
+
+    tokens: Tensor
+    present: Tensor | None
+    time_s: Tensor
+
+
+def patches(values: Tensor, patch: tuple[int, int, int]) -> Tensor:
+    """Cut a stream into patches, time slowest, columns fastest.
+
+    Args:
+        values: (B, T, C, rows, columns).
+        patch: Frames, rows and columns of one patch; each divides its axis.
+
+    Returns:
+        (B, N, frames · rows · columns · C), the values of each patch, channels fastest.
+    """
+    batch, frames, channels, rows, columns = values.shape
+    t, h, w = patch
+    cut = values.reshape(batch, frames // t, t, channels, rows // h, h, columns // w, w)
+    cut = cut.permute(0, 1, 4, 6, 2, 5, 7, 3)  # (B, T/t, rows/h, columns/w, t, h, w, C)
+    return cut.reshape(batch, -1, t * h * w * channels)
+
+
+def patch_present(present: Tensor, spec: StreamSpec) -> Tensor:
+    """Which patches have anything: those with at least one present frame.
+
+    Args:
+        present: Where the stream is there, (B, T).
+        spec: Of the stream.
+
+    Returns:
+        (B, N).
+    """
+    steps = present.reshape(len(present), -1, spec.patch[0]).any(-1)  # (B, T/t)
+    return steps.repeat_interleave(spec.grid[0] * spec.grid[1], dim=1)
+
+
+def patch_times(n_frames: int, spec: StreamSpec) -> Tensor:
+    """Centre of each patch in seconds, (N,); frame `i` covers `i` to `i + 1` frame lengths."""
+    steps = (torch.arange(n_frames // spec.patch[0]) + 0.5) * (spec.patch[0] / spec.rate_hz)
+    return steps.repeat_interleave(spec.grid[0] * spec.grid[1])
+
+
+def spread_mask(keep: Tensor, n_frames: int, spec: StreamSpec) -> Tensor:
+    """A choice of patches as a choice of values, to lay over (B, T, C, rows, columns).
+
+    Args:
+        keep: Which patches, (B, N) bool.
+        n_frames: Frames T of the stream.
+        spec: Of the stream.
+
+    Returns:
+        (B, T, 1, rows, columns) bool.
+    """
+    (t, h, w), (rows, columns) = spec.patch, spec.grid
+    grid = keep.reshape(len(keep), n_frames // t, 1, rows, columns)
+    return grid.repeat_interleave(t, 1).repeat_interleave(h, 3).repeat_interleave(w, 4)
+
+
+class ConvStem(nn.Module):
+    """Small convolutions on each frame (each spectrogram), halving it towards the patch grid.
+
+    Early convolutions need less data than one linear projection of raw patches (Xiao et al. 2021,
+    arXiv 2106.14881). There is no norm that looks beyond one place: what one patch is given must
+    not tell of another that is masked.
+    """
+
+    def __init__(self, spec: StreamSpec, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.over_time = spec.name == "audio"
+        image_channels = spec.shape[0]
+        left = [spec.patch[0], spec.patch[1]] if self.over_time else [spec.patch[1], spec.patch[2]]
+        layers: list[nn.Module] = []
+        for width in channels:
+            stride = (2 - left[0] % 2, 2 - left[1] % 2)
+            left = [left[0] // stride[0], left[1] // stride[1]]
+            layers += [nn.Conv2d(image_channels, width, 3, stride=stride, padding=1), nn.GELU()]
+            image_channels = width
+        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.patch = (left[0], left[1], 1) if self.over_time else (spec.patch[0], left[0], left[1])
+        self.patch_values = image_channels * self.patch[0] * self.patch[1] * self.patch[2]
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Take a stream (B, T, C, rows, columns) to patches of features, (B, N, patch_values)."""
+        if self.over_time:
+            image = values[..., 0].transpose(1, 2)  # (B, C, T, bins)
+            features = self.layers(image.contiguous(memory_format=torch.channels_last))
+            return patches(features.transpose(1, 2)[..., None], self.patch)
+        images = values.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (B·T, C, H, W)
+        return patches(self.layers(images).unflatten(0, values.shape[:2]), self.patch)
+
+
+class Tokenizer(nn.Module):
+    """Turns one stream into tokens, with fixed positions on the picture or spectrum added.
+
+    Position in time is not added: the encoder turns queries and keys by it instead.
+    """
+
+    grid_table: Tensor
+
+    def __init__(self, spec: StreamSpec, width: int, stem_channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.spec = spec
+        self.stem = ConvStem(spec, stem_channels) if spec.stem == "conv" else None
+        self.project = nn.Linear(self.stem.patch_values if self.stem else spec.patch_values, width)
+        self.norm = nn.LayerNorm(width, bias=False)
+        table = grid_positions([torch.arange(size) for size in spec.grid], width)
+        self.register_buffer("grid_table", table, persistent=False)
+
+    def forward(self, stream: Stream, keep: Tensor | None = None) -> Segment:
+        """Embed the stream, or only some of its patches.
+
+        Args:
+            stream: Values (B, T, C, rows, columns), from `read_streams`.
+            keep: Patches to keep, (B, N) bool, equally many for each item; None keeps all. Others are
+                dropped, and nothing of what they show reaches the tokens that are kept.
+
+        Returns:
+            Tokens (B, n, D) of the n patches kept, in their order.
+        """
+        n_frames = stream.values.shape[1]
+        steps = n_frames // self.spec.patch[0]
+        values = stream.values
+        if keep is not None and self.stem is not None:
+            values = torch.where(spread_mask(keep, n_frames, self.spec), values, 0.0)
+        cut = self.stem(values) if self.stem is not None else patches(values, self.spec.patch)  # (B, N, P)
+        present = None if stream.present is None else patch_present(stream.present, self.spec)
+        time_s = patch_times(n_frames, self.spec).to(cut.device)
+        table = self.grid_table.repeat(steps, 1)  # (N, D)
+        if keep is None:
+            return Segment(self.norm(self.project(cut)) + table, present, time_s)
+        index = kept_index(keep)  # (B, n)
+        cut = cut.gather(1, index[..., None].expand(-1, -1, cut.shape[-1]))
+        present = None if present is None else present.gather(1, index)
+        return Segment(self.norm(self.project(cut)) + table[index], present, time_s[index])
+
+
+def kept_index(keep: Tensor) -> Tensor:
+    """Indices of the patches kept, in order.
+
+    Args:
+        keep: (B, N) bool, equally many for each item.
+
+    Returns:
+        (B, n).
+
+    Raises:
+        ValueError: If the items keep different numbers of patches.
+    """
+    counts = keep.sum(1)
+    if bool((counts != counts[0]).any()):
+        raise ValueError(f"every item must keep equally many patches, got {counts.tolist()}")
+    return keep.nonzero()[:, 1].reshape(len(keep), -1)
