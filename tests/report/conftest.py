@@ -1,7 +1,8 @@
 """Documents to report, built from the detections made by hand."""
 
 import pytest
-from detections import KINDS, document_of
+
+from report.detections import KINDS, document_of
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)

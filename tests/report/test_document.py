@@ -7,10 +7,10 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from detections import document_of, hostile, scored
 
 from hashformer.report.document import json_schema, make_document, to_json, versions, write_json
 from hashformer.results import SCHEMA_VERSION, Document
+from report.detections import document_of, hostile, scored
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / f"detection-{SCHEMA_VERSION}.json"
 

@@ -5,7 +5,10 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from detections import (
+
+from hashformer.errors import ConfigError
+from hashformer.report.html import to_html, write_html
+from report.detections import (
     HOSTILE,
     audio_only,
     cannot_tell,
@@ -18,10 +21,7 @@ from detections import (
     three_faces,
     untrained,
 )
-from html_page import Page
-
-from hashformer.errors import ConfigError
-from hashformer.report.html import to_html, write_html
+from report.html_page import Page
 
 RESOURCES = ("src", "href", "xlink:href", "srcset", "data", "action", "poster", "background", "cite", "formaction")
 
@@ -81,7 +81,8 @@ def test_untrained_weights_are_unmistakable_and_give_no_verdict():
         assert words not in page.one("article", class_="file").text
     assert not page.all(class_="high")
     assert "1 of 2 files" in page_of(untrained(), scored()).one(class_="notice").text
-    assert not page_of(scored()).all(class_="notice")
+    assert page_of(scored(weights=None)).all(class_="notice")
+    assert not page_of(scored(), error()).all(class_="notice")
 
 
 def test_scores_name_what_was_not_judged():

@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
-from detections import audio_only, cannot_tell, clear, long_file, scored, three_faces, timeline, track
 
 from hashformer.report.plots import MAX_POINTS, draw_timeline, pool
 from hashformer.results import Second
+from report.detections import audio_only, cannot_tell, clear, long_file, scored, three_faces, timeline, track
 
 
 def texts(svg):

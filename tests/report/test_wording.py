@@ -1,5 +1,4 @@
 import pytest
-from detections import UNTRAINED, cannot_tell, document_of, error, scored
 
 from hashformer.errors import ConfigError
 from hashformer.report.wording import (
@@ -12,6 +11,7 @@ from hashformer.report.wording import (
     verdict,
     visible,
 )
+from report.detections import UNTRAINED, cannot_tell, document_of, error, scored
 
 
 @pytest.mark.parametrize(

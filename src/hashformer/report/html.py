@@ -72,7 +72,7 @@ def _entry(number: int, file: Detection, threshold: float) -> _Entry:
         file=file,
         verdict=wording.verdict(file, threshold),
         timeline=draw_timeline(file, threshold=threshold),
-        trained=file.weights is None or file.weights.trained,
+        trained=wording.scores_count(file),
     )
 
 

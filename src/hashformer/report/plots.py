@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hashformer.report.wording import SCORE_NAMES, axis_clock
+from hashformer.report.wording import SCORE_NAMES, axis_clock, scores_count
 from hashformer.results import Detection, ScoreName, Second, Segment, TrackResult
 
 MAX_POINTS = 1200
@@ -88,11 +88,12 @@ def draw_timeline(file: Detection, *, threshold: float) -> Timeline | None:
     FigureCanvasSVG(figure)
     heights = [_FILE_PANEL_IN, *[_TRACK_PANEL_IN] * len(tracks)]
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    panel = partial(_draw_panel, threshold=threshold, bin_s=bin_s)
-    panel(axes[0], "Whole file", file.timeline, file.segments)
+    line_scale = 1.0 if end_s / bin_s <= _DENSE_POINTS else 0.55
+    panel = partial(_draw_panel, threshold=threshold, line_scale=line_scale)
+    panel(axes[0], "Whole file", pool(file.timeline, bin_s), file.segments)
     for axis, track in zip(axes[1:], tracks, strict=True):
         own = [segment for segment in file.segments if segment.track_id == track.track_id]
-        panel(axis, f"Face {track.track_id}", track.timeline, own)
+        panel(axis, f"Face {track.track_id}", pool(track.timeline, bin_s), own)
     _set_time_axis(axes[-1], end_s)
     _add_legend(figure, named, suspect=_shading_name(file))
     return Timeline(_inline_svg(figure, file.path), _caption(file, tracks, named, bin_s))
@@ -134,19 +135,23 @@ def _has(name: ScoreName, timeline: Sequence[Second]) -> bool:
 
 
 def _draw_panel(
-    axis: Axes, title: str, timeline: Sequence[Second], segments: Sequence[Segment], *, threshold: float, bin_s: int
+    axis: Axes,
+    title: str,
+    timeline: Sequence[Second],
+    segments: Sequence[Segment],
+    *,
+    threshold: float,
+    line_scale: float,
 ) -> None:
     for start_s, end_s in _merged(segments):
         # The edge keeps one second visible in a hundred minutes.
         colour = _COLOURS["suspect"]
         axis.axvspan(start_s, end_s, facecolor=colour, edgecolor=colour, alpha=0.35, linewidth=0.8)
     axis.axhline(threshold, color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)))
-    pooled = pool(timeline, bin_s)
-    thinner = 1.0 if len(pooled) <= _DENSE_POINTS else 0.55
     for name, width, dashes in _CURVES:
-        times, scores = _steps(pooled, name)
+        times, scores = _steps(timeline, name)
         axis.plot(
-            times, scores, color=_COLOURS[name], linewidth=width * thinner, linestyle=dashes, solid_capstyle="butt"
+            times, scores, color=_COLOURS[name], linewidth=width * line_scale, linestyle=dashes, solid_capstyle="butt"
         )
     axis.set_ylim(-0.04, 1.04)
     axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -216,7 +221,7 @@ def _add_legend(figure: Figure, named: list[ScoreName], *, suspect: str | None) 
 def _shading_name(file: Detection) -> str | None:
     if not file.segments:
         return None
-    return "Suspect stretch" if file.weights is None or file.weights.trained else "Above the threshold"
+    return "Suspect stretch" if scores_count(file) else "Above the threshold"
 
 
 def _inline_svg(figure: Figure, salt: str) -> str:

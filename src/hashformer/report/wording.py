@@ -51,13 +51,18 @@ def threshold_of(document: Document) -> float:
     return float(threshold)
 
 
+def scores_count(file: Detection) -> bool:
+    """Whether the scores of a file mean anything: not if the weights are untrained, or unknown."""
+    return file.weights.trained if file.weights else file.score is None
+
+
 def verdict(file: Detection, threshold: float) -> Verdict:
     """Put the answer for one file into words. Weights that are not trained give no verdict."""
     if file.status == "error":
         return Verdict("unread", "Could not be read", "The file was not judged: nothing follows from it either way.")
     if file.status == "cannot_tell" or file.score is None:
         return Verdict("unknown", "Cannot tell", "The file was read, but holds too little to judge it by.")
-    if file.weights is None or not file.weights.trained:
+    if not scores_count(file):
         return Verdict("untrained", "No verdict: untrained weights", "The scores below mean nothing.")
     if file.score >= threshold:
         return Verdict("fake", "Likely fake", f"The score is at or above the threshold. {_OPINION}")
