@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from make_faces import clip_frames
 
 from hashformer.cache import cache_dir
 from hashformer.config import FaceConfig
 from hashformer.faces.assets import FACE_DETECTOR, FACE_LANDMARKER, SAMPLE_CLIP, asset_path
 from hashformer.faces.follow import FaceFinder
+from make_faces import clip_frames
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

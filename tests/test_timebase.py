@@ -1,5 +1,7 @@
 """Seconds, frames and samples agree, whatever the rates."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def test_picture_and_sound_of_a_window_cover_the_same_seconds(first, n_frames, f
 
 def test_consecutive_whole_second_windows_leave_no_sample_out():
     spans = [window.samples(16_000) for window in windows(30 * 60, window_frames=30, stride_frames=30, fps=30)]
-    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
 
 
 def test_windows_slide_by_the_stride_and_end_before_the_end():

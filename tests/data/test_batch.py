@@ -1,0 +1,95 @@
+"""Batches and the quality gate: what is missing is masked, what is poor is named."""
+
+import numpy as np
+import pytest
+import torch
+
+from hashformer.config import FeatureConfig, QualityConfig
+from hashformer.data.batch import collate
+from hashformer.data.features import SoundFeatures
+from hashformer.data.quality import judge
+from hashformer.timebase import Window
+from hashformer.types import Clip
+
+FEATURES = SoundFeatures(FeatureConfig(), sample_rate_hz=16_000)
+CONTEXT = FEATURES.context_samples
+
+
+def clip(*, face=True, sound=True, width_px=100.0, level=128, loudness=0.1, gaps=()):
+    landmarks = np.full((16, 478, 2), 112.0, np.float32)
+    landmarks[list(gaps)] = np.nan
+    boxes = np.tile(np.array([10, 10, 10 + width_px, 150], np.float32), (16, 1))
+    boxes[list(gaps)] = np.nan
+    rng = np.random.default_rng(0)
+    return Clip(
+        window=Window(0, 16, 16),
+        track_id=0 if face else None,
+        frames=np.full((16, 3, 8, 8), level, np.uint8) if face else None,
+        landmarks=landmarks / 28 if face else None,
+        boxes=boxes if face else None,
+        waveform=(loudness * rng.normal(size=16_000 + 2 * CONTEXT)).astype(np.float32) if sound else None,
+        context_samples=CONTEXT,
+    )
+
+
+def test_shapes_scales_and_masks():
+    batch = collate([clip(gaps=(3, 4)), clip(sound=False), clip(face=False)], FEATURES)
+    assert batch.video.shape == (3, 16, 3, 8, 8)
+    assert batch.landmarks.shape == (3, 16, 956)
+    assert batch.audio.shape == (3, 100, 128)
+    assert batch.video[0].max() == pytest.approx(128 / 255)
+    assert batch.landmarks[1].unique().tolist() == [0.5]
+    assert batch.present["video"].sum(1).tolist() == [14, 16, 0]
+    assert torch.equal(batch.present["landmarks"], batch.present["video"])
+    assert batch.present["audio"].any(1).tolist() == [True, False, True]
+    assert batch.present["audio"].shape == (3, 100)
+
+
+def test_a_stream_that_nobody_has_is_none():
+    assert collate([clip(sound=False)], FEATURES).audio is None
+    batch = collate([clip(face=False)], FEATURES)
+    assert batch.video is None
+    assert batch.landmarks is None
+    assert set(batch.present) == {"audio"}
+
+
+def test_landmarks_are_x_and_y_by_turns():
+    one = clip()
+    one.landmarks[:, 7] = (2.0, 6.0)
+    assert collate([one], FEATURES).landmarks[0, 0, 14:16].tolist() == [0.25, 0.75]
+
+
+def test_a_good_clip_passes_whole():
+    judged = judge(clip(), QualityConfig())
+    assert judged.clip.frames is not None
+    assert judged.clip.waveform is not None
+    assert (judged.no_video, judged.no_audio, judged.face_px) == (None, None, 100.0)
+    assert not judged.empty
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"width_px": 20.0}, "too small: 20 px wide, at least 48 px"), ({"level": 4}, "too dark: brightness 0.02")],
+)
+def test_a_poor_face_is_taken_out_with_the_reason(changes, reason):
+    judged = judge(clip(**changes), QualityConfig())
+    assert reason in judged.no_video
+    assert judged.clip.frames is None
+    assert judged.clip.waveform is not None
+    assert judged.clip.track_id == 0
+
+
+def test_silence_is_taken_out_with_the_reason():
+    judged = judge(clip(loudness=1e-5), QualityConfig())
+    assert "silent: -100 dBFS" in judged.no_audio
+    assert judged.clip.waveform is None
+
+
+def test_gaps_do_not_darken_a_face():
+    one = clip(gaps=range(8))
+    one.frames[:8] = 0
+    assert judge(one, QualityConfig(min_luma=0.4)).no_video is None
+
+
+def test_nothing_left_is_empty():
+    assert judge(clip(width_px=10.0, sound=False), QualityConfig()).empty
