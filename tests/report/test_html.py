@@ -77,7 +77,7 @@ def test_untrained_weights_are_unmistakable_and_give_no_verdict():
     page = page_of(untrained())
     assert page.one("h2", id="untrained").text == "These weights are not trained: the scores mean nothing"
     assert "All files" in page.one(class_="notice").text
-    for words in ("Likely fake", "No sign of forgery", "Suspect stretch"):
+    for words in ("Likely fake", "No sign of forgery", "Suspect stretch", "Most suspect"):
         assert words not in page.one("article", class_="file").text
     assert not page.all(class_="high")
     assert "1 of 2 files" in page_of(untrained(), scored()).one(class_="notice").text
