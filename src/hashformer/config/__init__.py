@@ -10,6 +10,7 @@ from pydantic import model_validator
 from hashformer.config.base import Settings
 from hashformer.config.model import ModelConfig
 from hashformer.config.pipeline import ClipConfig, FaceConfig, FeatureConfig, QualityConfig, TimelineConfig
+from hashformer.config.training import LossConfig
 from hashformer.errors import ConfigError
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Config",
     "FaceConfig",
     "FeatureConfig",
+    "LossConfig",
     "ModelConfig",
     "QualityConfig",
     "Settings",

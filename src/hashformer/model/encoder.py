@@ -27,18 +27,14 @@ class Encoded(NamedTuple):
 class EncoderLayer(nn.Module):
     """Attention, then feed-forward, each after a norm and added to its input; one set of weights for all streams."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(
+        self, width: int, heads: int, head_dim: int, feedforward: int, *, selective: bool, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(config.width, bias=False)
-        self.attention = Attention(
-            config.width,
-            config.heads,
-            config.head_dim,
-            selective=config.attention == "selective",
-            dropout=config.dropout,
-        )
-        self.feedforward_norm = nn.LayerNorm(config.width, bias=False)
-        self.feedforward = FeedForward(config.width, config.feedforward, dropout=config.dropout)
+        self.attention_norm = nn.LayerNorm(width, bias=False)
+        self.attention = Attention(width, heads, head_dim, selective=selective, dropout=dropout)
+        self.feedforward_norm = nn.LayerNorm(width, bias=False)
+        self.feedforward = FeedForward(width, feedforward, dropout=dropout)
 
     def forward(
         self, tokens: Mapping[str, Tensor], angles: Mapping[str, Rotary], present: Mapping[str, Tensor | None]
@@ -60,7 +56,17 @@ class Encoder(nn.Module):
         self.fusion = nn.ParameterDict(
             {name: nn.Parameter(0.02 * torch.randn(config.fusion_tokens, config.width)) for name in names}
         )
-        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.depth))
+        self.layers = nn.ModuleList(
+            EncoderLayer(
+                config.width,
+                config.heads,
+                config.head_dim,
+                config.feedforward,
+                selective=config.attention == "selective",
+                dropout=config.dropout,
+            )
+            for _ in range(config.depth)
+        )
         self.norm = nn.LayerNorm(config.width, bias=False)
 
     def forward(
