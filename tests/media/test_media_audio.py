@@ -95,6 +95,28 @@ def test_mono_is_the_mean_of_the_channels(tmp_path, layout, values):
     assert samples[4000:12_000] == pytest.approx(8000 / 32768, abs=1e-3)
 
 
+@pytest.mark.parametrize(("layout", "n_channels"), [("7.1", 8), ("22.2", 24)])
+def test_many_channels(tmp_path, layout, n_channels):
+    samples, _ = sound(write_layout(tmp_path / "a.wav", layout, n_channels, [8000] * n_channels))
+    assert samples[4000:12_000] == pytest.approx(8000 / 32768, abs=1e-3)
+
+
+def test_eight_planar_channels(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=48_000, layout="7.1")
+        tone = np.tile(0.5 * np.sin(np.arange(1024 * 20) * 0.05), (8, 1)).astype(np.float32)
+        for k in range(20):
+            # Packed, since PyAV cannot make frames of eight planes either.
+            packed = tone[:, 1024 * k : 1024 * (k + 1)].T.reshape(1, -1).copy()
+            frame = av.AudioFrame.from_ndarray(packed, format="flt", layout="7.1")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, 1024 * k, Fraction(1, 48_000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    samples, _ = sound(path)
+    assert 0.3 < np.abs(samples).max() < 0.6
+
+
 def test_floats_beyond_full_scale_and_no_numbers_are_tamed(tmp_path):
     path = tmp_path / "a.wav"
     with av.open(str(path), "w") as out:

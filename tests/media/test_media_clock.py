@@ -33,5 +33,10 @@ def test_a_long_gap_is_believed_in_a_file_but_not_in_a_broadcast():
     assert placed([0.0, 61.0], max_gap_s=MAX_GAP_BROADCAST_S)[0] == [0.0, 1.0]
 
 
+def test_one_wrong_duration_does_not_move_what_follows():
+    clock = Clock(0.0)
+    assert [clock.place(stamp, duration) for stamp, duration in [(0.0, 1e9), (1.0, 1.0), (2.0, 1.0)]][2] < 15
+
+
 def test_small_steps_back_are_kept_for_the_caller_to_judge():
     assert placed([0.0, 0.9, 1.8])[0] == pytest.approx([0.0, 0.9, 1.8])

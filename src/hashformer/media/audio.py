@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from av.audio.frame import AudioFrame
+from av.audio.frame import AudioFrame, format_dtypes
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.error import FFmpegError
 
 from hashformer.errors import MediaError
 from hashformer.media.container import open_media, sound_stream
 from hashformer.media.decode import Notes, clock_for, decoded, note_ending, stamp_s
 from hashformer.media.placement import Placement
 from hashformer.types import Floats, Mask
+
+MIN_UNSAFE_PLANES = 8
+"""From so many planes on, PyAV counts them past the end of its table and reads foreign memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +87,25 @@ def _placed(
         if not isinstance(frame, AudioFrame) or frame.samples == 0 or frame.sample_rate <= 0:
             continue
         start_s = clock.place(stamp_s(frame), frame.samples / frame.sample_rate)
-        yield from placement.add(_mono(frame), frame.sample_rate, start_s)
+        try:
+            samples = _mono(frame)
+        except (FFmpegError, ValueError):  # a layout of channels that does not exist
+            notes.count("frame of sound had unusable channels", "frames of sound had unusable channels")
+            continue
+        yield from placement.add(samples, frame.sample_rate, start_s)
     yield from placement.finish()
     note_ending(stream, clock, notes)
 
 
 def _mono(frame: AudioFrame) -> Floats:
     """Mean of the channels, (S,) float32; full scale is −1 to 1."""
+    n_channels = frame.layout.nb_channels
+    if frame.format.name not in format_dtypes or (frame.format.is_planar and n_channels >= MIN_UNSAFE_PLANES):
+        packer = AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+        frame = packer.resample(frame)[0]
     sound = frame.to_ndarray()  # (C, S) planar, (1, S · C) packed
     if not frame.format.is_planar:
-        sound = sound.reshape(-1, len(frame.layout.channels)).T  # (C, S)
+        sound = sound.reshape(-1, n_channels).T  # (C, S)
     if sound.dtype.kind in "ui":
         middle = 128.0 if sound.dtype == np.uint8 else 0.0
         full_scale = 2.0 ** (8 * sound.dtype.itemsize - 1)

@@ -2,6 +2,8 @@
 
 MAX_BACK_S = 1.0
 """A stamp that lies further back than this is a restart of the clock, not a frame out of order."""
+MAX_DURATION_S = 10.0
+"""A single frame that claims to last longer does not: what follows would be joined on after years."""
 MAX_GAP_S = 600.0
 """A stamp that lies further ahead than this is wrong: one bad stamp must not become years of nothing."""
 MAX_GAP_BROADCAST_S = 10.0
@@ -38,7 +40,7 @@ class Clock:
             duration_s: How long it lasts.
         """
         time_s = self._expected_s if stamp_s is None else self._believed(stamp_s)
-        self._expected_s = time_s + duration_s
+        self._expected_s = time_s + min(duration_s, MAX_DURATION_S)
         return time_s
 
     def _believed(self, stamp_s: float) -> float:

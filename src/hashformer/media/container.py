@@ -131,9 +131,9 @@ def _check_streams(path: Path, container: InputContainer) -> None:
         return
     if _is_mp4_without_index(path):
         raise MediaError(f"{path}: {_why_not_opened(path)}")
-    undecodable = [s.name or "unknown" for s in (*container.streams.video, *container.streams.audio)]
-    known = f" (streams that cannot be decoded: {', '.join(undecodable)})" if undecodable else ""
-    raise MediaError(f"{path}: has neither picture nor sound{known}.")
+    n_unread = len(container.streams.video) + len(container.streams.audio)
+    more = f" that can be decoded ({n_unread} streams are stills, damaged, or of no known kind)" if n_unread else ""
+    raise MediaError(f"{path}: has neither picture nor sound{more}.")
 
 
 def _why_not_opened(path: Path) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
+from av.error import EOFError as EndOfStream
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Discard, Stream
@@ -67,6 +68,8 @@ def decoded(container: InputContainer, stream: Stream, notes: Notes) -> Iterator
             notes.count(f"damaged {notes.kind} packet was read", f"damaged {notes.kind} packets were read")
         try:
             frames = packet.decode()
+        except EndOfStream:  # flushed before
+            continue
         except FFmpegError:
             notes.count(f"broken {notes.kind} packet was skipped", f"broken {notes.kind} packets were skipped")
             continue
@@ -107,6 +110,8 @@ def _packets(container: InputContainer, stream: Stream, notes: Notes) -> Iterato
         except FFmpegError as error:
             errors += 1
             notes.say(f"the file cannot be read throughout ({error.strerror})")
+        except IndexError:  # PyAV stumbles at the end of a file in which streams appeared while it was read
+            break
         else:
             return
     flush: Packet[Stream] = Packet()
