@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # Pinned and installed first: left to itself, a dependency would choose another build of it.
 TORCH := torch==2.13.0
 
+# Two test processes on two cores: one thread each. Waiting threads sleep instead of spin.
+export OMP_WAIT_POLICY := passive
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types contracts format assets setup clean
 
@@ -33,7 +36,7 @@ demo: assets
 	$(BIN)/python examples/demo.py
 
 test check: lint types contracts assets
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered --cov-fail-under=85
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 lint: setup
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ Run as a script, before the package is installed, it needs nothing but Python it
 
 import ctypes
 import importlib.util
+import os
 import sys
 
 MIN_PYTHON = (3, 11)
@@ -27,6 +28,15 @@ def missing_packages() -> list[str]:
 def remedy(packages: list[str]) -> str:
     """The one line that installs `packages`."""
     return f"apt-get update && apt-get install -y {' '.join(packages)}"
+
+
+def share_cores() -> None:
+    """Let waiting threads sleep instead of spin; call it before PyTorch is imported.
+
+    Spinning threads fight with the face models and with other programs for the cores: on two cores
+    that others use too, the model took four times as long. A user's own setting is kept.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _loads(library: str) -> bool:

@@ -1,11 +1,15 @@
 """From file to Samples: one time base, gaps kept, whole seconds, any stretch length alike."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from hashformer.clock import Stopwatch
 from hashformer.config import Config
+from hashformer.data.clips import cut
 from hashformer.media import probe
+from hashformer.media.writer import write_video
 from hashformer.preprocess.extract import extract
 from make_faces import film, scene
 from make_media import flash_and_beep, remux, sound_only
@@ -105,3 +109,30 @@ def test_three_people_are_three_tracks(tmp_path, man, finder):
     parts = samples(path, finder)
     assert [track.track_id for track in parts[0].tracks] == [0, 1, 2]
     assert all(track.present.mean() > 0.9 for track in parts[0].tracks)
+
+
+@pytest.mark.parametrize("fps", [8, 25, Fraction(30_000, 1001), 60])
+def test_a_dimmed_face_and_a_beep_fall_on_the_same_frame_of_the_clips(tmp_path, man, finder, fps):
+    """The whole path, file to Clip: light and sound change together at a known time, to one frame."""
+    at_s, n_pictures = 1.5, round(3 * float(fps))
+    pictures = []
+    for i in range(n_pictures):
+        picture = man[int(8 * i / float(fps))]
+        pictures.append(picture if i / float(fps) < at_s else (picture * 0.5).astype(np.uint8))
+    times = np.arange(3 * RATE_HZ) / RATE_HZ
+    beep = np.where(times >= at_s, 0.5 * np.sin(2 * np.pi * 1000 * times), 0).astype(np.float32)
+    write_video(tmp_path / "dim.mp4", pictures, fps=fps, waveform=beep)
+    clips = list(cut(samples(tmp_path / "dim.mp4", finder), CONFIG.clip))
+    seen = set()
+    for clip in clips:
+        start_s = clip.window.start_s
+        levels = clip.frames.reshape(len(clip.frames), -1).mean(1)
+        loud = np.abs(clip.waveform.reshape(len(levels), -1)).max(1) > 0.2
+        if start_s < at_s < clip.window.end_s:
+            dim = levels < 0.75 * levels.max()
+            assert abs(int(dim.argmax()) - int(loud.argmax())) <= 1
+            assert start_s + dim.argmax() / FPS == pytest.approx(at_s, abs=1 / FPS)
+            seen.add(start_s)
+        else:
+            assert set(loud[:-1]) == {start_s >= at_s}, "only the last frame may reach beyond the file"
+    assert len(seen) >= 1

@@ -9,6 +9,7 @@ import typer
 from hashformer import __version__
 from hashformer.cli.detect import detect
 from hashformer.errors import HashFormerError
+from hashformer.system import share_cores
 
 app = typer.Typer(
     name="hashformer",
@@ -21,17 +22,24 @@ app = typer.Typer(
 app.command()(detect)
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
     """Run the command. Exit codes: 0 done, 1 some inputs failed, 2 wrong use, 130 interrupted."""
+    share_cores()
     logging.basicConfig(level=logging.WARNING, format="hashformer: %(message)s", stream=sys.stderr)
     try:
         app()
