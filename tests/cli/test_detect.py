@@ -8,10 +8,10 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from hashformer import __version__
 from hashformer.cli.main import app
 from hashformer.media.writer import write_audio
 from hashformer.report.document import json_schema
+from hashformer.version import __version__
 from make_faces import film, speech_like
 from make_media import text_named_mp4
 

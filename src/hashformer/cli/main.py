@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from hashformer import __version__
 from hashformer.cli.detect import detect
 from hashformer.errors import HashFormerError
 from hashformer.system import share_cores
+from hashformer.version import __version__
 
 app = typer.Typer(
     name="hashformer",

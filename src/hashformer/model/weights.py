@@ -14,7 +14,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-import hashformer
 from hashformer.cache import atomic_path, cache_dir
 from hashformer.config import Config, load_config, preset_names
 from hashformer.errors import ConfigError, WeightsError
@@ -22,6 +21,7 @@ from hashformer.model.calibration import Calibration
 from hashformer.model.hashformer import HashFormer
 from hashformer.results import WeightsInfo
 from hashformer.types import ModelOutput
+from hashformer.version import __version__
 
 FORMAT = "1"
 """Version of the metadata layout."""
@@ -92,7 +92,7 @@ def save_model(
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     metadata = {
         "format": FORMAT,
-        "hashformer_version": hashformer.__version__,
+        "hashformer_version": __version__,
         "config": config.model_dump_json(),
         "calibration": (calibration or Calibration()).model_dump_json(),
         "trained": json.dumps(trained),
@@ -168,7 +168,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 
 
 def _load_preset(name: str) -> LoadedModel:
-    path = cache_dir("weights") / f"{name}-seed{PRESET_SEED}-{hashformer.__version__}.safetensors"
+    path = cache_dir("weights") / f"{name}-seed{PRESET_SEED}-{__version__}.safetensors"
     config = load_config(name)
     if path.is_file():
         try:
@@ -234,7 +234,7 @@ def _read_metadata(path: Path, metadata: dict[str, str]) -> tuple[Config, Calibr
     except (ConfigError, json.JSONDecodeError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{path}: written by hashformer {maker}, this is {hashformer.__version__}, which cannot read it: {reason}"
+            f"{path}: written by hashformer {maker}, this is {__version__}, which cannot read it: {reason}"
         ) from None
     if not isinstance(trained, bool) or not isinstance(extra, dict):
         raise WeightsError(f"{path}: damaged: 'trained' or 'extra' inside is not what hashformer writes")
