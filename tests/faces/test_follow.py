@@ -96,3 +96,16 @@ def test_no_more_than_the_largest_faces_are_followed(man):
         seen = follow(finder, [scene(man[0], [(0, 0, 1.0), (300, 60, 1.6)])])
     assert len(seen[0].faces) == 1
     assert seen[0].faces[0].box[0] > 300
+
+
+def test_a_held_picture_is_looked_at_once(finder, man, monkeypatch):
+    """A film at half the grid's rate costs half the work and gives the same faces."""
+    looked = []
+    real = finder._detector.__call__
+    monkeypatch.setattr(type(finder._detector), "__call__", lambda self, rgb: (looked.append(1), real(rgb))[1])
+    held = follow(finder, [picture for picture in man[:4] for _ in range(2)])
+    assert len(looked) == 4
+    copies = follow(finder, [picture.copy() for picture in man[:4] for _ in range(2)])
+    assert len(looked) == 12
+    for one, other in zip(held, copies, strict=True):
+        assert np.array_equal(one.faces[0].pixels, other.faces[0].pixels)

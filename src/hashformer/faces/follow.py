@@ -70,7 +70,7 @@ class FaceFinder:
         around: deque[_Seen] = deque(maxlen=2 * self.config.smooth_frames + 1)
         ahead = 0
         for frame in frames:
-            around.append(self._look(frame, tracker, stopwatch))
+            around.append(self._look(frame, around[-1] if around else None, tracker, stopwatch))
             ahead += 1
             if ahead > self.config.smooth_frames:
                 ahead -= 1
@@ -78,34 +78,38 @@ class FaceFinder:
         for position in range(len(around) - ahead, len(around)):
             yield self._crop(around, position, stopwatch)
 
-    def _look(self, frame: GridFrame, tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
-        rgb = frame.rgb
-        if rgb is None:
-            return _Seen(index=frame.index, has_picture=False, faces={})
+    def _look(self, frame: GridFrame, before: "_Seen | None", tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
+        if frame.rgb is None:
+            return _Seen(frame.index, None, _Found.nothing(), {})
+        # The same picture is held where the file's own rate is lower than the grid's.
+        is_held = before is not None and before.rgb is frame.rgb
+        found = before.found if before and is_held else self._find(frame.rgb, stopwatch)
+        ids = tracker.update(frame.index, frame.rgb, found.boxes)
+        pairs = zip(ids, found.landmarks, strict=True)
+        faces = {track_id: _Face(points, fit_place(points)) for track_id, points in pairs if points is not None}
+        return _Seen(frame.index, frame.rgb, found, faces)
+
+    def _find(self, rgb: NDArray[np.uint8], stopwatch: Stopwatch) -> "_Found":
         with stopwatch.stage("detect"):
             boxes = self._detector(rgb)
-            ids = tracker.update(frame.index, rgb, boxes)
-        faces = {}
         with stopwatch.stage("landmarks"):
-            for track_id, box in zip(ids, boxes, strict=True):
-                landmarks = self._landmarker(rgb, box)
-                if landmarks is not None:
-                    faces[track_id] = _Face(rgb, landmarks, fit_place(landmarks))
-        return _Seen(index=frame.index, has_picture=True, faces=faces)
+            return _Found(boxes, [self._landmarker(rgb, box) for box in boxes])
 
     def _crop(self, around: "deque[_Seen]", position: int, stopwatch: Stopwatch) -> FrameFaces:
         seen = around[position]
         near = list(around)[max(0, position - self.config.smooth_frames) :]
         crops = []
+        if seen.rgb is None:
+            return FrameFaces(seen.index, has_picture=False, faces=())
         with stopwatch.stage("crop"):
             for track_id, face in seen.faces.items():
                 place = average([other.faces[track_id].place for other in near if track_id in other.faces])
                 pixels, landmarks = crop_face(
-                    face.rgb, face.landmarks, place, size_px=self.config.size_px, margin=self.config.margin
+                    seen.rgb, face.landmarks, place, size_px=self.config.size_px, margin=self.config.margin
                 )
                 box = np.concatenate([face.landmarks.min(0), face.landmarks.max(0)])
                 crops.append(FaceCrop(track_id, pixels, landmarks, box))
-        return FrameFaces(seen.index, seen.has_picture, tuple(crops))
+        return FrameFaces(seen.index, has_picture=True, faces=tuple(crops))
 
     def close(self) -> None:
         """Free the models."""
@@ -120,14 +124,24 @@ class FaceFinder:
 
 
 @dataclass(frozen=True)
+class _Found:
+    boxes: Floats
+    landmarks: list[Floats | None]
+
+    @classmethod
+    def nothing(cls) -> "_Found":
+        return cls(np.zeros((0, 4), np.float32), [])
+
+
+@dataclass(frozen=True)
 class _Face:
-    rgb: NDArray[np.uint8]
     landmarks: Floats
     place: Place
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Seen:
     index: int
-    has_picture: bool
+    rgb: NDArray[np.uint8] | None
+    found: _Found
     faces: dict[int, _Face]
