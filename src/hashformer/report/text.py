@@ -13,7 +13,10 @@ def summary(file: Detection, document: Document) -> str:
     """The answer for one file in a few lines: verdict, scores, faces, suspect seconds, warnings."""
     threshold = threshold_of(document)
     said = verdict(file, threshold)
-    lines = [visible(file.path), f"  {said.words}" + (f": {file.reason}" if file.reason else f". {said.meaning}")]
+    lines = [
+        visible(file.path),
+        f"  {said.words}" + (f": {visible(file.reason)}" if file.reason else f". {said.meaning}"),
+    ]
     if file.status == "scored":
         parts = _parts(file.scores, threshold)
         lines.append(f"  score {score_text(file.score, threshold)} (P(fake), 1 = fake); {parts}")
@@ -48,7 +51,11 @@ def _parts(scores: Scores, threshold: float) -> str:
 
 def _track_text(track: TrackResult, threshold: float) -> str:
     seen = f"{clock(track.start_s)}–{clock(track.end_s)}"
-    said = f"score {score_text(track.score, threshold)}" if track.status == "scored" else f"cannot tell: {track.reason}"
+    said = (
+        f"score {score_text(track.score, threshold)}"
+        if track.status == "scored"
+        else f"cannot tell: {visible(track.reason or '')}"
+    )
     size = f", {track.face_px:.0f} px wide" if track.face_px is not None else ""
     return f"{seen}{size}, {said}"
 
