@@ -9,7 +9,7 @@ import pytest
 
 from hashformer.config import load_config
 from hashformer.detector import Detector
-from hashformer.errors import WeightsError
+from hashformer.errors import ConfigError, WeightsError
 from hashformer.media import probe
 from hashformer.model import HashFormer
 from hashformer.model.weights import save_model
@@ -47,6 +47,12 @@ def test_progress_runs_to_the_end(detector, talking):
 def test_no_such_weights(finder):
     with pytest.raises(WeightsError, match="small"):
         Detector("no-such-weights")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_no_such_device(device):
+    with pytest.raises(ConfigError, match=device):
+        Detector("tiny", device=device)
 
 
 def test_the_answer_names_the_weights(detector, talking):

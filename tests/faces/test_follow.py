@@ -12,9 +12,9 @@ from make_faces import scene
 FPS = 8
 
 
-def follow(finder, pictures):
+def follow(finder, pictures, problems=None):
     grid = [GridFrame(index, picture) for index, picture in enumerate(pictures)]
-    return list(finder.follow(grid, fps=FPS, stopwatch=Stopwatch()))
+    return list(finder.follow(grid, fps=FPS, stopwatch=Stopwatch(), problems=problems))
 
 
 def ids(seen):
@@ -91,9 +91,11 @@ def test_smoothing_steadies_the_crop(finder, man):
     assert moved[0] < moved[1], "an unsmoothed crop follows every shake, so its landmarks stand still"
 
 
-def test_no_more_than_the_largest_faces_are_followed(man):
+def test_no_more_than_the_largest_faces_are_followed_and_it_is_said(man):
+    problems = []
     with FaceFinder(FaceConfig(max_faces=1)) as finder:
-        seen = follow(finder, [scene(man[0], [(0, 0, 1.0), (300, 60, 1.6)])])
+        seen = follow(finder, [scene(man[0], [(0, 0, 1.0), (300, 60, 1.6)])], problems)
+    assert problems == ["1 frames show more than 1 faces; the 1 largest were followed"]
     assert len(seen[0].faces) == 1
     assert seen[0].faces[0].box[0] > 300
 

@@ -15,7 +15,7 @@ from hashformer.data.features import SoundFeatures
 from hashformer.data.quality import judge
 from hashformer.detector.tally import Tally
 from hashformer.detector.verdict import verdict
-from hashformer.errors import MediaError
+from hashformer.errors import ConfigError, MediaError
 from hashformer.faces.follow import FaceFinder
 from hashformer.media import probe
 from hashformer.model.weights import LoadedModel, load_model
@@ -44,13 +44,14 @@ class Detector:
         batch_size: Clips that the model sees at once.
 
     Raises:
+        ConfigError: If there is no such device.
         WeightsError: If there are no such weights, or they are broken.
         AssetError: If a face model file is missing, broken or cannot be fetched.
     """
 
     def __init__(self, weights: str | Path = "small", *, device: str = "cpu", batch_size: int = 8) -> None:
+        self._device = _device(device)
         self._loaded: LoadedModel = load_model(weights)
-        self._device = torch.device(device)
         self._loaded.model.to(self._device)
         self._batch_size = batch_size
         self.config = self._loaded.config
@@ -144,6 +145,15 @@ class Detector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # which of them depends on how PyTorch was built
+        raise ConfigError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return device
 
 
 def _text(path: str | Path) -> str:

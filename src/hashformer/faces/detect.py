@@ -25,23 +25,22 @@ class FaceDetector:
         with starting(path):
             self._model = vision.FaceDetector.create_from_options(options)
             self._model.detect(as_image(np.zeros((192, 192, 3), np.uint8)))
-        self._max_faces = config.max_faces
 
     def __call__(self, rgb: NDArray[np.uint8]) -> Floats:
-        """Find the largest faces.
+        """Find all faces.
 
         Args:
             rgb: A picture, (H, W, 3) uint8.
 
         Returns:
-            Left, top, right, bottom in pixels, (n, 4) float32, the largest first, at most `max_faces`.
+            Left, top, right, bottom in pixels, (n, 4) float32, the largest first.
         """
         found = [face.bounding_box for face in self._model.detect(as_image(rgb)).detections]
         found = sorted(
             (box for box in found if box.width > 0 and box.height > 0), key=lambda box: -box.width * box.height
         )
         boxes = [(box.origin_x, box.origin_y, box.origin_x + box.width, box.origin_y + box.height) for box in found]
-        return np.array(boxes[: self._max_faces], np.float32).reshape(-1, 4)
+        return np.array(boxes, np.float32).reshape(-1, 4)
 
     def close(self) -> None:
         """Free the model."""

@@ -52,7 +52,9 @@ class FaceFinder:
         self._detector = FaceDetector(config)
         self._landmarker = FaceLandmarker()
 
-    def follow(self, frames: Iterable[GridFrame], *, fps: int, stopwatch: Stopwatch) -> Iterator[FrameFaces]:
+    def follow(
+        self, frames: Iterable[GridFrame], *, fps: int, stopwatch: Stopwatch, problems: list[str] | None = None
+    ) -> Iterator[FrameFaces]:
         """Find and follow the faces of one file.
 
         The place of a crop is the mean over the frames around it, so `smooth_frames` pictures are
@@ -62,21 +64,26 @@ class FaceFinder:
             frames: Every frame of the grid, in order.
             fps: Rate of the grid.
             stopwatch: Takes the times of the stages `detect`, `landmarks` and `crop`.
+            problems: Takes a line, at the end, if there were more faces than are followed.
 
         Yields:
             Every frame, in order, with the faces whose landmarks could be found.
         """
         tracker = Tracker(self.config, fps=fps)
         around: deque[_Seen] = deque(maxlen=2 * self.config.smooth_frames + 1)
-        ahead = 0
+        ahead = n_crowded = 0
         for frame in frames:
             around.append(self._look(frame, around[-1] if around else None, tracker, stopwatch))
+            n_crowded += around[-1].found.n_left_out > 0
             ahead += 1
             if ahead > self.config.smooth_frames:
                 ahead -= 1
                 yield self._crop(around, len(around) - 1 - self.config.smooth_frames, stopwatch)
         for position in range(len(around) - ahead, len(around)):
             yield self._crop(around, position, stopwatch)
+        if n_crowded and problems is not None:
+            most = self.config.max_faces
+            problems.append(f"{n_crowded} frames show more than {most} faces; the {most} largest were followed")
 
     def _look(self, frame: GridFrame, before: "_Seen | None", tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
         if frame.rgb is None:
@@ -91,9 +98,11 @@ class FaceFinder:
 
     def _find(self, rgb: NDArray[np.uint8], stopwatch: Stopwatch) -> "_Found":
         with stopwatch.stage("detect"):
-            boxes = self._detector(rgb)
+            every = self._detector(rgb)
+        boxes = every[: self.config.max_faces]
         with stopwatch.stage("landmarks"):
-            return _Found(boxes, [self._landmarker(rgb, box) for box in boxes])
+            landmarks = [self._landmarker(rgb, box) for box in boxes]
+        return _Found(boxes, landmarks, n_left_out=len(every) - len(boxes))
 
     def _crop(self, around: "deque[_Seen]", position: int, stopwatch: Stopwatch) -> FrameFaces:
         seen = around[position]
@@ -127,10 +136,11 @@ class FaceFinder:
 class _Found:
     boxes: Floats
     landmarks: list[Floats | None]
+    n_left_out: int
 
     @classmethod
     def nothing(cls) -> "_Found":
-        return cls(np.zeros((0, 4), np.float32), [])
+        return cls(np.zeros((0, 4), np.float32), [], n_left_out=0)
 
 
 @dataclass(frozen=True)

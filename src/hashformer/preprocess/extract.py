@@ -55,7 +55,7 @@ def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
     sounds: Iterator[AudioBlock] = iter(())
     if info.video is not None:
         grid = stopwatch.each("decode", frames(path, fps=clip.fps, problems=problems))
-        pictures = finder.follow(grid, fps=clip.fps, stopwatch=stopwatch)
+        pictures = finder.follow(grid, fps=clip.fps, stopwatch=stopwatch, problems=problems)
     if info.audio is not None:
         n_samples = stretch_s * clip.sample_rate_hz
         read = blocks(path, sample_rate_hz=clip.sample_rate_hz, block_samples=n_samples, problems=problems)
