@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
 def detect(
     files: Annotated[list[Path] | None, typer.Argument(help="Video or sound files, or folders of them.")] = None,
-    video_path: Annotated[
-        list[Path] | None, typer.Option("--video_path", "--video-path", help="The same as FILES.")
-    ] = None,
+    video_path: Annotated[list[Path] | None, typer.Option("--video_path", help="The same as FILES.")] = None,
     checkpoint: Annotated[str, typer.Option(help="A weight file, a released name, or a preset.")] = "small",
     out: Annotated[Path | None, typer.Option(help="Folder for results.json and report.html.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the JSON document instead of the summary.")] = False,
-    timings: Annotated[bool, typer.Option(help="Also print how long each stage took.")] = False,
+    timings: Annotated[bool, typer.Option("--timings", help="Also print how long each stage took.")] = False,
     device: Annotated[str, typer.Option(help="Where the model runs, as PyTorch names it.")] = "cpu",
 ) -> None:
     """Score files: which faces, which seconds, how likely fake, or why it cannot be told.
