@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hashformer.cli.detect import detect
+from hashformer.cli.profile import profile
 from hashformer.errors import HashFormerError
 from hashformer.system import share_cores
 from hashformer.version import __version__
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect)
+app.command()(profile)
 
 
 def _print_version(wanted: bool) -> None:
