@@ -31,3 +31,7 @@ class WeightsError(HashFormerError):
 
 class ShapeError(HashFormerError):
     """A tensor has a shape that the model cannot take."""
+
+
+class ManifestError(HashFormerError):
+    """A corpus or a manifest is not laid out as it should be, or cannot be split as asked."""
