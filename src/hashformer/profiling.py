@@ -1,6 +1,5 @@
 """What a configuration costs: parameters, operations, time and memory, of judging and of training."""
 
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -105,7 +104,7 @@ def _inference(config: Config, repeats: int, memory: bool) -> PhaseCost:
             name: PartCost(
                 parameters=_parameters(part),
                 gflops_per_clip=_under(flops, f"HashFormer.{name}"),
-                latency_ms=clock.median_ms(name),
+                latency_ms=clock.median_ms(name, repeats + 1),
             )
             for name, part in parts.items()
         },
@@ -201,9 +200,11 @@ class _PartClock:
         module.register_forward_pre_hook(before)
         module.register_forward_hook(after)
 
-    def median_ms(self, name: str) -> float:
-        """Median of a call, times the calls of one run."""
-        return statistics.median(self.runs[name]) if self.runs[name] else 0.0
+    def median_ms(self, name: str, n_runs: int) -> float:
+        """Median over the runs of what all calls of the part took in one."""
+        calls = self.runs[name]
+        share = len(calls) // n_runs
+        return statistics.median(sum(calls[i * share : (i + 1) * share]) for i in range(n_runs))
 
 
 def _in_fresh_process(config: Config, losses: LossConfig | None) -> float | None:
@@ -214,15 +215,24 @@ def _in_fresh_process(config: Config, losses: LossConfig | None) -> float | None
 
 def _peak_mb(config_json: str, losses_json: str | None) -> float | None:
     config = Config.model_validate_json(config_json)
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        return None
     # What the imports hold now, not their own peak: that would hide part of what the model takes.
-    before = int(status.read_text().split()[1]) * resource.getpagesize()
+    before = _memory_mb("VmRSS")
+    if before is None:
+        return None
     if losses_json is None:
         model = HashFormer(config.model).eval()
         with torch.inference_mode():
             model(example_batch(config, 1))
     else:
         _step(config, Objective(HashFormer(config.model), LossConfig.model_validate_json(losses_json)), 2)()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e6
+    peak = _memory_mb("VmHWM")
+    return None if peak is None else peak - before
+
+
+def _memory_mb(field: str) -> float | None:
+    # Not getrusage: its peak lives on through exec and would tell of the parent process.
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines[field].split()[0]) * 1024 / 1e6

@@ -50,12 +50,10 @@ def views_of(model: HashFormer, streams: Mapping[str, Segment], pooled: Mapping[
     views = {}
     for name in model.specs:
         if name not in streams:
-            # All devices must take part in a gather, whatever their own batch lacks.
+            # All devices take part in every gather, forward and backward, whatever their own batch lacks.
             nothing = torch.zeros(len(like), 1, dtype=torch.bool, device=like.device)
-            width = next(iter(codes.values())).shape[1]
-            views[name] = View(
-                like.new_zeros(len(like), 1, like.shape[1]), nothing, like.new_zeros(len(like), width), nothing[:, 0]
-            )
+            vectors = torch.zeros_like(next(iter(codes.values()))) + like.sum() * 0
+            views[name] = View(like.new_zeros(len(like), 1, like.shape[1]), nothing, vectors, nothing[:, 0])
             continue
         tokens, present = streams[name].tokens, streams[name].present
         here = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device) if present is None else present

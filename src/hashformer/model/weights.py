@@ -4,18 +4,21 @@ import hashlib
 import json
 import logging
 import pickle
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from hashformer.cache import atomic_path, cache_dir
-from hashformer.config import Config, load_config, preset_names
+from hashformer.config import Config, ModelConfig, Settings, load_config, preset_names
 from hashformer.errors import ConfigError, WeightsError
 from hashformer.model.calibration import Calibration
 from hashformer.model.hashformer import HashFormer
@@ -23,15 +26,37 @@ from hashformer.results import WeightsInfo
 from hashformer.types import ModelOutput
 from hashformer.version import __version__
 
-FORMAT = "1"
-"""Version of the metadata layout."""
 RELEASED: dict[str, str] = {}
 """Released weights that ship in `hashformer/weights/`: name -> SHA-256 of `<name>.safetensors`."""
 PRESET_SEED = 0
 """Seed of the initialisation that a bare preset name stands for."""
 
+# All notes stand under one key: safetensors writes several in random order, and equal weights must make equal files.
+_KEY = "hashformer"
+# Threads share one source of chance: two at once would not draw the same weights.
+_PRESET_LOCK = threading.Lock()
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 _logger = logging.getLogger(__name__)
+
+
+class FileNotes(Settings):
+    """What a weight file says beside its tensors.
+
+    Attributes:
+        hashformer_version: Of the package that wrote it.
+        config: Everything that decides a score.
+        calibration: From logits to P(fake).
+        trained: False: a mere initialisation, whose scores mean nothing.
+        tensors_sha256: Of names and bytes of the tensors, so that damage is noticed.
+        extra: What else its maker wrote down, such as the training data.
+    """
+
+    hashformer_version: str
+    config: dict[str, Any]
+    calibration: Calibration
+    trained: bool
+    tensors_sha256: str
+    extra: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,17 +115,16 @@ def save_model(
     if config.model != model.config:
         raise ConfigError(f"{path}: config.model is not the config of the model that is saved")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "hashformer_version": __version__,
-        "config": config.model_dump_json(),
-        "calibration": (calibration or Calibration()).model_dump_json(),
-        "trained": json.dumps(trained),
-        "tensors_sha256": _digest(tensors),
-        "extra": json.dumps(dict(extra or {})),
-    }
+    notes = FileNotes(
+        hashformer_version=__version__,
+        config=config.model_dump(mode="json"),
+        calibration=calibration or Calibration(),
+        trained=trained,
+        tensors_sha256=_digest(tensors),
+        extra=dict(extra or {}),
+    )
     with atomic_path(Path(path)) as temporary:
-        save_file(tensors, temporary, metadata)
+        save_file(tensors, temporary, {_KEY: notes.model_dump_json()})
 
 
 def load_model(source: str | Path) -> LoadedModel:
@@ -127,7 +151,8 @@ def load_model(source: str | Path) -> LoadedModel:
     if path.is_file():
         return _load_file(path, path.stem)
     if name in preset_names():
-        return _load_preset(name)
+        with _PRESET_LOCK:
+            return _load_preset(name)
     known = ", ".join([*sorted(RELEASED), *preset_names()])
     raise WeightsError(f"{source}: no such weight file, and no weights of that name ({known})")
 
@@ -178,16 +203,20 @@ def _load_preset(name: str) -> LoadedModel:
         else:
             if loaded.config == config and not loaded.info.trained:
                 return loaded
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(PRESET_SEED)
-        model = HashFormer(config.model)
     try:
-        save_model(path, model, config=config, trained=False)
+        save_model(path, _initialised(config.model), config=config, trained=False)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path}: cannot be written ({_first_line(error)}); HASHFORMER_CACHE names another folder"
         ) from None
     return _load_file(path, path.stem)
+
+
+def _initialised(config: ModelConfig) -> HashFormer:
+    # Loading weights must not disturb the caller's chance.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(PRESET_SEED)
+        return HashFormer(config)
 
 
 def _released_path(name: str) -> Path:
@@ -207,38 +236,35 @@ def _load_file(path: Path, name: str) -> LoadedModel:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 — no iterator
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({_first_line(error)})") from None
-    config, calibration, trained, extra = _read_metadata(path, metadata)
-    model = HashFormer(config.model)
+    notes, config = _read_notes(path, metadata)
+    model = _initialised(config.model)
     _check_keys(path, model.state_dict(), tensors)
-    if metadata.get("tensors_sha256") != _digest(tensors):
+    if notes.tensors_sha256 != _digest(tensors):
         raise WeightsError(f"{path}: damaged: the tensors are not those that were written")
     model.load_state_dict(tensors)
     return LoadedModel(
         model=model.eval().requires_grad_(False),
         config=config,
-        calibration=calibration,
-        info=WeightsInfo(name=name, sha256=_sha256(path), trained=trained),
-        extra=extra,
+        calibration=notes.calibration,
+        info=WeightsInfo(name=name, sha256=_sha256(path), trained=notes.trained),
+        extra=notes.extra,
     )
 
 
-def _read_metadata(path: Path, metadata: dict[str, str]) -> tuple[Config, Calibration, bool, dict[str, str]]:
-    missing = [key for key in ("format", "config", "calibration", "trained") if key not in metadata]
-    if missing:
-        raise WeightsError(f"{path}: not a HashFormer weight file: no {', '.join(missing)} inside")
-    maker = metadata.get("hashformer_version", "unknown")
+def _read_notes(path: Path, metadata: Mapping[str, str]) -> tuple[FileNotes, Config]:
+    if _KEY not in metadata:
+        raise WeightsError(f"{path}: not a HashFormer weight file: no {_KEY!r} in its metadata")
+    maker = "an unknown version"
     try:
-        config = Config.parse(json.loads(metadata["config"]), source="config")
-        calibration = Calibration.parse(json.loads(metadata["calibration"]), source="calibration")
-        trained, extra = json.loads(metadata["trained"]), json.loads(metadata.get("extra", "{}"))
-    except (ConfigError, json.JSONDecodeError) as error:
+        data = json.loads(metadata[_KEY])
+        maker = str(data.get("hashformer_version", maker))
+        notes = FileNotes.parse(data, source="notes")
+        return notes, Config.parse(notes.config, source="config")
+    except (ConfigError, json.JSONDecodeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
             f"{path}: written by hashformer {maker}, this is {__version__}, which cannot read it: {reason}"
         ) from None
-    if not isinstance(trained, bool) or not isinstance(extra, dict):
-        raise WeightsError(f"{path}: damaged: 'trained' or 'extra' inside is not what hashformer writes")
-    return config, calibration, trained, extra
 
 
 def _check_keys(path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
