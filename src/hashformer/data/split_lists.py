@@ -82,9 +82,8 @@ def _entries(path: Path, fold: int | None) -> Iterator[tuple[str, str]]:
     if path.is_dir():
         lists = {file: _split_of(file) for file in sorted(path.iterdir()) if file.suffix in LIST_SUFFIXES}
         if not any(lists.values()):
-            raise ManifestError(
-                f"{path}: expected files such as train.csv and test.csv, found {listed(file.name for file in lists) or 'none'}."
-            )
+            found = listed(file.name for file in lists) or "none"
+            raise ManifestError(f"{path}: expected files such as train.csv and test.csv, found {found}.")
         for file, split in lists.items():
             if split:
                 yield from ((name, split) for name in _names(file))
