@@ -90,10 +90,11 @@ def test_renamed_folders_are_found_by_their_letters(tree):
     assert list(index(root))[3].path == f"FakeAVCeleb (unpacked)/{C}/Asian-East/women/id01234/{BOTH}"
 
 
-def test_duplicate_lines_count_once_and_contradictions_are_refused(tree):
+def test_duplicate_lines_count_once_and_contradictions_are_refused(tree, caplog):
     line = LINES.splitlines()[0]
     root = corpus(tree(), HEADER + LINES + line + "\n")
     assert len(list(index(root))) == 4
+    assert "1 files are listed twice; each counts once" in caplog.text
     corpus(root, HEADER + LINES + line.replace("men,00109", "women,00109") + "\n")
     with pytest.raises(ManifestError, match="says two different things of"):
         list(index(root))

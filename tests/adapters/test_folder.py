@@ -102,3 +102,10 @@ def test_every_adapter_refuses_an_empty_and_a_missing_root(tmp_path, name):
         list(ADAPTERS[name].index(tmp_path))
     with pytest.raises(ManifestError, match="does not exist"):
         list(ADAPTERS[name].index(tmp_path / "nowhere"))
+
+
+def test_linked_folders_are_entered_once(tree):
+    root = tree("disk/b.mp4", "corpus/real/a.mp4", "corpus/real/.hidden/c.mp4")
+    (root / "corpus/real/far").symlink_to(root / "disk", target_is_directory=True)
+    (root / "disk/round").symlink_to(root / "corpus/real", target_is_directory=True)
+    assert [row.path for row in index(root / "corpus")] == ["real/a.mp4", "real/far/b.mp4"]

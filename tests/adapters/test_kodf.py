@@ -106,9 +106,22 @@ def test_wrong_columns_are_named(tree):
         list(index(root))
 
 
-def test_two_films_of_one_name_are_refused(tree):
-    with pytest.raises(ManifestError, match="is there twice"):
-        list(index(tree(REAL, REAL.replace("original_videos", "copy"))))
+def test_two_films_of_one_name_are_two_rows(tree):
+    rows = list(index(tree(REAL, REAL.replace("original_videos", "2.Validation"))))
+    assert [(row.path.partition("/")[0], row.split) for row in rows] == [
+        ("2.Validation", "val"),
+        ("original_videos", ""),
+    ]
+
+
+def test_the_original_is_where_it_lies(tree):
+    moved = f"1.Training/원천데이터/원본1/{HEX_1}/{HEX_1}_022.mp4"
+    root = tree(moved)
+    (root / "변조영상_training_메타데이터.csv").write_text(f"영상ID,타겟영상\n{HEX_1}_{HEX_2}_1_0064,{HEX_1}_022\n")
+    assert [(row.path, row.original) for row in index(root)] == [
+        (moved, ""),
+        (f"dfl/{HEX_1}/{HEX_1}_{HEX_2}_1_0064.mp4", moved),
+    ]
 
 
 def test_another_corpus_is_refused(tree):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashformer.data.audit import MIN_FILES, audit
@@ -14,6 +14,7 @@ from make_media import text_named_mp4
 values = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=12)
 
 
+@settings(deadline=None)  # the machine is shared
 @given(values, values)
 def test_auc_is_the_share_of_pairs(reals, fakes):
     pairs = [1.0 if fake > real else 0.5 if fake == real else 0.0 for real in reals for fake in fakes]

@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashformer.data.manifest import SPLITS, Row
@@ -21,6 +21,7 @@ def rows_of(pairs):
     return [row(i, source, target) for i, (source, target) in enumerate(pairs)]
 
 
+@settings(deadline=None)  # the machine is shared
 @given(many, st.integers(0, 5))
 def test_nobody_is_in_two_splits(pairs, seed):
     rows = rows_of(pairs)
@@ -34,6 +35,7 @@ def test_nobody_is_in_two_splits(pairs, seed):
     assert leaks(divided) == []
 
 
+@settings(deadline=None)  # the machine is shared
 @given(many, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(pairs, shuffler):
     rows = rows_of(pairs)
@@ -48,6 +50,7 @@ def test_the_order_of_the_rows_does_not_matter(pairs, shuffler):
     assert {r.path: r.split for r in identity_disjoint(other, seed=3, fractions=(0.5, 0, 0.5))} == first
 
 
+@settings(deadline=None)  # the machine is shared
 @given(many)
 def test_components_are_those_of_a_plain_search(pairs):
     rows = rows_of(pairs)

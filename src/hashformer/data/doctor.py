@@ -15,8 +15,6 @@ from hashformer.data.tables import listed
 from hashformer.errors import ManifestError
 from hashformer.media import probe
 
-CHUNK_BYTES = 1 << 20
-
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
@@ -101,11 +99,12 @@ def diagnose(
     present, missing = split_present(rows, root)
     sizes = {row.path: (base / row.path).stat().st_size for row in present}
     filled = [path for path, size in sizes.items() if size]
-    corrupt = {}
+    corrupt: dict[str, str] = {}
     if probing:
         looked = survey([base / path for path in filled], probe, workers=workers, progress=progress)
         corrupt = {relative(path, base): why.removeprefix(f"{path}: ") for path, _, why in looked if why}
-    duplicates = _duplicates({path: sizes[path] for path in filled}, base)
+    duplicates, unreadable = _duplicates({path: sizes[path] for path in filled if path not in corrupt}, base, workers)
+    corrupt |= unreadable
     labels = {row.path: row.label for row in rows}
     found = {
         "missing": tuple(row.path for row in missing),
@@ -130,16 +129,27 @@ def _extra(rows: Sequence[Row], base: Path, chosen: Adapter) -> list[str]:
     return [path for path in on_disk if path not in known and not any(fnmatch(path, mask) for mask in chosen.aside)]
 
 
-def _duplicates(sizes: Mapping[str, int], base: Path) -> tuple[tuple[str, ...], ...]:
-    """Groups of files with one content; only files of one size are read."""
+def _duplicates(
+    sizes: Mapping[str, int], base: Path, workers: int
+) -> tuple[tuple[tuple[str, ...], ...], dict[str, str]]:
+    """Groups of files with one content, and what could not be read; only files of one size are read."""
     by_size: dict[int, list[str]] = defaultdict(list)
     for path, size in sizes.items():
         by_size[size].append(path)
+    alike = [base / path for paths in by_size.values() if len(paths) > 1 for path in paths]
     by_content: dict[str, list[str]] = defaultdict(list)
-    for path in (path for paths in by_size.values() if len(paths) > 1 for path in paths):
-        with (base / path).open("rb") as file:
-            by_content[hashlib.file_digest(file, "sha256").hexdigest()].append(path)
-    return tuple(tuple(paths) for paths in by_content.values() if len(paths) > 1)
+    unreadable = {}
+    for file, digest, why in survey(alike, _digest, workers=workers):
+        if digest is None:
+            unreadable[relative(file, base)] = why
+        else:
+            by_content[digest].append(relative(file, base))
+    return tuple(tuple(paths) for paths in by_content.values() if len(paths) > 1), unreadable
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _advice(found: Mapping[str, Sequence[str]], corrupt: Mapping[str, str], base: Path) -> list[str]:

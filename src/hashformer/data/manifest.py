@@ -3,10 +3,11 @@
 import csv
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Literal, NamedTuple, TextIO, cast
 
 from hashformer.cache import atomic_path
@@ -23,6 +24,9 @@ REQUIRED = ("path", "label")
 GROUP_PREFIX = "group_"
 SEPARATOR = ";"
 """Between several identities in one field."""
+
+OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)")
+"""Paths that are absolute or climb, as POSIX or Windows writes them: a corpus may come from either."""
 
 SegmentModality = Literal["video", "audio", ""]
 
@@ -71,6 +75,8 @@ class Row:
 
     def __post_init__(self) -> None:
         check_path(self.path)
+        if self.original:
+            check_path(self.original)
         if self.label not in {0, 1}:
             raise ManifestError(f"{self.path}: label must be 0 (real) or 1 (fake), got {self.label!r}.")
         if self.label == 0 and (self.video_fake or self.audio_fake):
@@ -94,8 +100,7 @@ def check_path(path: str) -> None:
     Raises:
         ManifestError: If it does.
     """
-    is_absolute = PurePosixPath(path).is_absolute() or bool(PureWindowsPath(path).anchor)
-    if not path or is_absolute or ".." in PureWindowsPath(path).parts:
+    if not path or OUTSIDE.search(path):
         raise ManifestError(f"{path!r}: must lie inside the root. Write it relative to the root, without '..'.")
 
 

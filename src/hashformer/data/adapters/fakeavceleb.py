@@ -1,5 +1,6 @@
 """FakeAVCeleb v1.2: VoxCeleb2 speakers with face, voice or both forged."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from hashformer.data.adapters.layout import locate, relative, subfolders, text_o
 from hashformer.data.manifest import SEPARATOR, Row
 from hashformer.data.tables import listed, read_table, require_columns
 from hashformer.errors import ManifestError
+
+_log = logging.getLogger(__name__)
 
 CORPUS = "fakeavceleb"
 METADATA = "meta_data.csv"
@@ -44,6 +47,8 @@ def index(root: Path) -> Iterator[Row]:
             raise ManifestError(f"{path}: says two different things of {file!r}. Keep one line.")
         if seen[file] is row:
             yield row
+    if len(seen) < len(table):
+        _log.warning("%s: %d files are listed twice; each counts once", path, len(table) - len(seen))
 
 
 def _folder_column(path: Path, table: Sequence[Mapping[str, str]]) -> str:

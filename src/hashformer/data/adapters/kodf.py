@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from hashformer.data.adapters.layout import SPLIT_NAMES, VIDEO_SUFFIXES, by_name, locate, media_files, subfolders
+from hashformer.data.adapters.layout import SPLIT_NAMES, VIDEO_SUFFIXES, locate, media_files, relative, subfolders
 from hashformer.data.manifest import Row
 from hashformer.data.tables import read_table, require_columns
 from hashformer.errors import ManifestError
@@ -36,19 +36,23 @@ def index(root: Path) -> Iterator[Row]:
     give the split, if they do. Audio-driven fakes carry real speech: `audio_fake` is False throughout.
 
     Raises:
-        ManifestError: If neither the folders nor a table is there, or two films have one name.
+        ManifestError: If neither the folders nor a table is there, or a table lacks the name of the film.
     """
     tables = _tables(root)
     if not tables and not _has_films(root):
         locate(root, FOLDERS, "KoDF")
-    films = by_name((path for path in media_files(root, VIDEO_SUFFIXES) if DISTURBED not in str(path)), root)
+    films = [path for path in media_files(root, VIDEO_SUFFIXES) if DISTURBED not in str(path)]
     listed: dict[str, Mapping[str, str]] = {}
     for table in tables:
         listed.update(_read(table))
-    for name in [*films, *(name for name in listed if name not in films)]:
-        record = listed.get(name, {})
-        if REAL.fullmatch(name) or FAKE.fullmatch(name) or record:
-            yield _row(name, films.get(name) or _expected_path(name, record), record)
+    where: dict[str, str] = {}
+    for path in films:
+        where.setdefault(path.name, relative(path, root))
+    for path in films:
+        if path.name in listed or REAL.fullmatch(path.name) or FAKE.fullmatch(path.name):
+            yield _row(path.name, relative(path, root), listed.get(path.name, {}), where)
+    for name in (name for name in listed if name not in where):
+        yield _row(name, _expected_path(name, listed[name]), listed[name], where)
 
 
 def _has_films(root: Path) -> bool:
@@ -94,7 +98,7 @@ def _expected_path(name: str, record: Mapping[str, str]) -> str:
     return PurePosixPath(*(folder for folder in folders if folder), name).as_posix()
 
 
-def _row(name: str, path: str, record: Mapping[str, str]) -> Row:
+def _row(name: str, path: str, record: Mapping[str, str], where: Mapping[str, str]) -> Row:
     fake, real = FAKE.fullmatch(name), REAL.fullmatch(name)
     is_fake = record["is_fake"] == "1" if record else fake is not None
     gender = record.get(GENDER, "")
@@ -112,7 +116,7 @@ def _row(name: str, path: str, record: Mapping[str, str]) -> Row:
         identity_source=source,
         identity_target=target if is_fake else "",
         split=record.get("split", "") or _split_in(PurePosixPath(path).parts[:-1]),
-        original=_expected_path(original, {}) if original else "",
+        original=(where.get(original) or _expected_path(original, {})) if original else "",
         language="ko",
         groups={"gender": GENDERS.get(gender, gender)} if gender else {},
         corpus=CORPUS,

@@ -1,5 +1,6 @@
 """What the adapters share: finding the corpus under a root, walking it, reading its splits."""
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -48,11 +49,21 @@ def relative(path: Path, root: Path) -> str:
 
 
 def media_files(folder: Path, suffixes: Collection[str] = MEDIA_SUFFIXES) -> Iterator[Path]:
-    """Every media file below a folder, hidden ones left out, in the order of their paths."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in suffixes and not hidden and path.is_file():
-            yield path
+    """Every media file below a folder, in the order of the names, files before folders.
+
+    What is hidden is left out. Linked folders are entered, for large corpora lie on several disks, but
+    none twice, for links may go round.
+    """
+    entered: set[Path] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        if (real := Path(where).resolve()) in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if Path(name).suffix.lower() in suffixes and not name.startswith("."):
+                yield Path(where, name)
 
 
 def by_name(paths: Iterable[Path], root: Path) -> dict[str, str]:
