@@ -109,3 +109,11 @@ def test_linked_folders_are_entered_once(tree):
     (root / "corpus/real/far").symlink_to(root / "disk", target_is_directory=True)
     (root / "disk/round").symlink_to(root / "corpus/real", target_is_directory=True)
     assert [row.path for row in index(root / "corpus")] == ["real/a.mp4", "real/far/b.mp4"]
+
+
+def test_a_manifest_of_our_own_does_not_hide_the_folders(tree):
+    root = tree("real/a.mp4", "fake/b.mp4")
+    write_manifest([Row(path="real/a.mp4", label=0)], root / "m.csv")
+    assert [row.path for row in index(root)] == ["fake/b.mp4", "real/a.mp4"]
+    (root / "list.csv").write_text("path,label\nreal/a.mp4,real\n")
+    assert [row.path for row in index(root)] == ["real/a.mp4"]

@@ -33,7 +33,8 @@ def manifest(
     from hashformer.data.manifest import write_manifest, write_rows
 
     words = Console(stderr=True, highlight=False)
-    rows, missing = split_present(index_of(corpus, root), root)
+    with words.status(f"Reading {corpus}"):
+        rows, missing = split_present(index_of(corpus, root), root)
     if rows and split is not None:
         rows = _divided(rows, split, words, seed=seed, fractions=_shares(fractions), fold=fold)
     if output is None:

@@ -1,11 +1,12 @@
 """Any corpus: a CSV with the columns path and label, or folders `real/` and `fake/`."""
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hashformer.data.adapters.layout import SPLIT_NAMES, media_files, relative, split_name, subfolders
 from hashformer.data.manifest import COLUMNS, GROUP_PREFIX, Row, parse_flag, read_manifest
-from hashformer.data.tables import listed, nearest, read_table, require_columns
+from hashformer.data.tables import listed, nearest, read_table, read_text, require_columns
 from hashformer.errors import ManifestError
 
 CORPUS = "folder"
@@ -17,10 +18,11 @@ PLAIN = ("method", "identity_source", "identity_target", "split", "original", "l
 def index(root: Path) -> Iterator[Row]:
     """Yield the rows of a CSV, or of the folders `real` and `fake`.
 
-    A CSV: the root itself, or the only one in it with the columns path (relative to its folder) and label
-    (real or fake, 0 or 1). Columns of a manifest are read as such, `identity` as the source, `kind` as
-    the method (and as a group, so that reals keep theirs); others are left out. Folders: `real/` and
-    `fake/`, straight in the root or in `train/`, `val/`, `test/`; a folder in `fake/` names the method.
+    A CSV: the root itself, or the only one in it, manifests of our own aside, with the columns path
+    (relative to its folder) and label (real or fake, 0 or 1). Columns of a manifest are read as such,
+    `identity` as the source, `kind` as the method (and as a group, so that reals keep theirs); others are
+    left out. Folders: `real/` and `fake/`, straight in the root or in `train/`, `val/`, `test/`; a folder in
+    `fake/` names the method.
 
     Raises:
         ManifestError: If neither is there, or a value is wrong.
@@ -30,26 +32,22 @@ def index(root: Path) -> Iterator[Row]:
         return
     if not root.is_dir():
         raise ManifestError(f"{root}: does not exist. Name a CSV, or a folder with real/ and fake/.")
-    homes = [(root, ""), *((f, SPLIT_NAMES[f.name.lower()]) for f in subfolders(root) if f.name.lower() in SPLIT_NAMES)]
-    tables = _tables(root)
-    if len(tables) == 1:
-        yield from _table(tables[0])
-        return
-    if tables:
+    labelled, found = _labelled(root), _tables(root)
+    # A manifest that we wrote into the root must not hide what was added since.
+    others = [path for path, is_ours in found.items() if not is_ours]
+    tables = others if others or labelled else list(found)
+    if len(tables) > 1:
         raise ManifestError(f"{root}: holds {len(tables)} tables: {listed(p.name for p in tables)}. Name one.")
-    labelled = [
-        (folder, LABELS[folder.name.lower()], split)
-        for home, split in homes
-        for folder in subfolders(home)
-        if folder.name.lower() in {"real", "fake"}
-    ]
-    if not labelled:
+    if not tables and not labelled:
         names = [entry.name for entry in sorted(root.iterdir())]
         hints = "".join(nearest(name, names) for name in ("real", "fake"))
         raise ManifestError(
             f"{root}: expected a CSV with the columns path and label, or the folders 'real' and 'fake'{hints}; "
             f"found {listed(names) or 'nothing'}."
         )
+    if tables:
+        yield from _table(tables[0])
+        return
     for folder, label, split in labelled:
         for path in media_files(folder):
             below = path.relative_to(folder).parts
@@ -57,13 +55,17 @@ def index(root: Path) -> Iterator[Row]:
             yield Row(path=relative(path, root), label=label, method=method, split=split, corpus=CORPUS)
 
 
-def _tables(root: Path) -> list[Path]:
-    found = []
-    for path in sorted(root.glob("*.csv")):
-        table = read_table(path)
-        if table and {"path", "label"} <= set(table[0]):
-            found.append(path)
-    return found
+def _labelled(root: Path) -> list[tuple[Path, int, str]]:
+    """Folders called real or fake, with their label and split."""
+    homes = [(root, ""), *((f, SPLIT_NAMES[f.name.lower()]) for f in subfolders(root) if f.name.lower() in SPLIT_NAMES)]
+    found = [(folder, split) for home, split in homes for folder in subfolders(home)]
+    return [(f, LABELS[f.name.lower()], split) for f, split in found if f.name.lower() in {"real", "fake"}]
+
+
+def _tables(root: Path) -> dict[Path, bool]:
+    """Tables with the columns path and label, and whether each is a manifest of our own."""
+    headers = {path: set(next(csv.reader(read_text(path).splitlines()[:1]), ())) for path in sorted(root.glob("*.csv"))}
+    return {path: set(COLUMNS) <= header for path, header in headers.items() if {"path", "label"} <= header}
 
 
 def _table(path: Path) -> Iterator[Row]:

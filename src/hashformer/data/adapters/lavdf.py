@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from hashformer.data.adapters.layout import field_of, inside, locate, records, split_name, text_of
-from hashformer.data.manifest import FakeSegment, Row
+from hashformer.data.manifest import FakeSegment, Row, SegmentModality
 from hashformer.data.tables import read_json
 from hashformer.errors import ManifestError
 
@@ -33,7 +34,7 @@ def _row(record: Mapping[str, object], where: str, base: Path, root: Path) -> Ro
     original = text_of(record.get("original"))
     periods = field_of(record, "fake_periods", where)
     try:
-        spans = [(float(start), float(end)) for start, end in periods]  # type: ignore[attr-defined]
+        spans = [(float(start), float(end)) for start, end in cast("Sequence[Sequence[float]]", periods)]
     except (TypeError, ValueError) as error:
         raise ManifestError(f"{where}: fake_periods must be pairs of seconds, got {periods!r}.") from error
     return Row(
@@ -44,9 +45,7 @@ def _row(record: Mapping[str, object], where: str, base: Path, root: Path) -> Ro
         method=_method(video, audio),
         split=split_name(text_of(field_of(record, "split", where)), where),
         original=inside(base, original, root) if original and (video or audio) else "",
-        fake_segments=tuple(
-            FakeSegment(*span, "" if video == audio else "video" if video else "audio") for span in spans
-        ),
+        fake_segments=tuple(FakeSegment(*span, _modality(video, audio)) for span in spans),
         corpus=CORPUS,
     )
 
@@ -55,6 +54,12 @@ def _method(video: bool, audio: bool) -> str:
     if video and audio:
         return "video-and-audio"
     return "video" if video else "audio" if audio else "real"
+
+
+def _modality(video: bool, audio: bool) -> SegmentModality:
+    if video == audio:
+        return ""
+    return "video" if video else "audio"
 
 
 def release(rows: Sequence[Row]) -> str:
