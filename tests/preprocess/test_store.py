@@ -100,7 +100,7 @@ def test_a_real_film_comes_back(stored, extracted):
         assert_same(ours, theirs, crops_atol=32)
 
 
-def test_crops_lose_less_than_45_db(tmp_path, talking, finder):
+def test_crops_keep_45_db(tmp_path, talking, finder):
     config = load_config("small")
     samples = list(extract(talking, probe(talking), config, finder))
     write_samples(tmp_path / "a", samples, source=source(talking), settings=PrepareSettings.of(config))

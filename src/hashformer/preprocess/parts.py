@@ -16,6 +16,7 @@ from hashformer.preprocess.record import Spans, TrackRecord
 from hashformer.types import FaceTrack, Floats, Frames, Mask
 
 CROPS_NAME, LANDMARKS_NAME, BOXES_NAME = "cropped_video.mp4", "landmarks.npy", "boxes.npy"
+PART_NAMES = (CROPS_NAME, LANDMARKS_NAME, BOXES_NAME)
 MAX_AWAY_S = 8
 """A face that is away for so long goes on in a new folder: neither open files nor black pictures pile up."""
 
