@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from hashformer.cli.audit import audit
 from hashformer.cli.detect import detect
+from hashformer.cli.doctor import doctor
+from hashformer.cli.manifest import manifest
 from hashformer.cli.profile import profile
 from hashformer.errors import HashFormerError
 from hashformer.system import share_cores
@@ -20,8 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(detect)
-app.command()(profile)
+for verb in (detect, manifest, doctor, audit, profile):
+    app.command()(verb)
 
 
 def _print_version(wanted: bool) -> None:
