@@ -11,10 +11,7 @@ clip.mp4/                   named like the source, so that no two sources share 
 ```
 """
 
-import errno
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -22,6 +19,7 @@ import numpy as np
 from hashformer.errors import StoreError
 from hashformer.media.wav import WavWriter, read_wav
 from hashformer.preprocess.extract import STRETCH_S, empty_track
+from hashformer.preprocess.folders import DiskFullError, appearing
 from hashformer.preprocess.parts import PartReader, PartWriter, extend, mask_of, spans
 from hashformer.preprocess.record import (
     RECORD_NAME,
@@ -36,10 +34,6 @@ from hashformer.timebase import Window
 from hashformer.types import FaceTrack, Sample
 
 __all__ = ["DiskFullError", "read_record", "read_samples", "write_samples"]
-
-
-class DiskFullError(StoreError):
-    """There is no room left where prepared files are written."""
 
 
 def write_samples(
@@ -69,7 +63,7 @@ def write_samples(
         DiskFullError: If the disk is full; nothing of this file remains.
         StoreError: If there is no Sample, or the folder cannot be written.
     """
-    with _appearing(folder) as temporary:
+    with appearing(folder, marker=RECORD_NAME) as temporary:
         writer = _Writer(temporary, f"{PurePath(source.path).stem}.wav")
         try:
             for sample in samples:
@@ -212,26 +206,3 @@ class _Writer:
     def _finish_part(self, track_id: int) -> None:
         self._tracks.append(self._parts[track_id].finish())
         del self._parts[track_id]
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    if folder.exists() and not (folder / RECORD_NAME).is_file():
-        raise StoreError(f"{folder}: is there already and is no prepared file. Name another output folder.")
-    temporary, old = folder.with_name(f".{folder.name}.partial"), folder.with_name(f".{folder.name}.old")
-    try:
-        for rest in (temporary, old):
-            if rest.exists():
-                shutil.rmtree(rest)
-        temporary.mkdir(parents=True)
-        yield temporary
-        if folder.exists():
-            folder.rename(old)
-        temporary.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFullError(f"{folder}: the disk is full. Free space or name another folder.") from error
-        raise StoreError(f"{folder}: cannot be written ({error.strerror}). Name another folder.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
