@@ -10,6 +10,8 @@ from hashformer.cli.audit import audit
 from hashformer.cli.detect import detect
 from hashformer.cli.doctor import doctor
 from hashformer.cli.manifest import manifest
+from hashformer.cli.pack import pack
+from hashformer.cli.preprocess import preprocess
 from hashformer.cli.profile import profile
 from hashformer.errors import HashFormerError
 from hashformer.system import share_cores
@@ -23,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (detect, manifest, doctor, audit, profile):
+for verb in (detect, manifest, doctor, audit, preprocess, pack, profile):
     app.command()(verb)
 
 
