@@ -214,7 +214,7 @@ def test_a_rest_of_a_killed_run_is_removed(tmp_path, talking):
 
 def test_what_is_no_prepared_file_is_not_replaced(tmp_path, talking):
     (tmp_path / "a.mp4").write_bytes(b"precious")
-    with pytest.raises(StoreError, match="holds no sample.json"):
+    with pytest.raises(StoreError, match=r"holds no sample\.json"):
         write(tmp_path / "a.mp4", [made(16, {})], talking)
     assert (tmp_path / "a.mp4").read_bytes() == b"precious"
 
