@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +139,37 @@ def test_ray_prepares_the_same_bytes(corpus, tmp_path):
         summary = preprocess_files(files, corpus, tmp_path / engine, config=CONFIG, workers=2, engine=engine)
         assert (summary.n_done, len(summary.failures)) == (4, 0)
     assert tree(tmp_path / "ray") == tree(tmp_path / "local")
+
+
+@pytest.mark.slow
+def test_a_ray_actor_that_dies_costs_the_file_that_it_was_at(corpus, tmp_path):
+    pytest.importorskip("ray")
+    partial = tmp_path / ".film 1.mp4.partial"
+
+    def kill():
+        wait_for(partial.exists)
+        for pid in descendants(os.getpid()):
+            if "ray::Preparer" in command_of(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    files = sorted(corpus.iterdir())[:3]
+    summary = preprocess_files(files, corpus, tmp_path, config=CONFIG, engine="ray")
+    killer.join()
+    assert summary.n_done == 2
+    ((name, reason),) = summary.failures
+    assert name == "film 1.mp4"
+    assert "the Ray actor that read it failed" in reason
+
+
+def command_of(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def descendants(pid):
+    """Processes that a process started, and those that they started."""
+    children = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return [*children, *(grandchild for child in children for grandchild in descendants(child))]
