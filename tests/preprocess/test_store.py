@@ -9,7 +9,7 @@ from hashformer.config import FaceConfig, load_config
 from hashformer.data.clips import cut
 from hashformer.errors import MediaError, StoreError
 from hashformer.media import probe
-from hashformer.media.crops import CropWriter
+from hashformer.media.crops import CropWriter, read_crops
 from hashformer.media.wav import WavWriter, read_wav
 from hashformer.preprocess.arrays import ArrayWriter
 from hashformer.preprocess.extract import empty_track, extract
@@ -271,8 +271,13 @@ def test_picture_k_stands_at_grid_frame_k(tmp_path, fps, n_frames):
     levels = np.linspace(20, 230, n_frames).round().astype(np.uint8)
     with CropWriter(tmp_path / "c.mp4", fps=fps, size_px=32) as writer:
         writer.write(np.broadcast_to(levels[:, None, None, None], (n_frames, 3, 32, 32)))
-    back = [frame.rgb.mean() for frame in frames(tmp_path / "c.mp4", fps=fps)]
-    np.testing.assert_allclose(back, levels, atol=1)
+    ours = [picture.mean() for picture in read_crops(tmp_path / "c.mp4", fps=fps)]
+    as_any_film = [frame.rgb.mean() for frame in frames(tmp_path / "c.mp4", fps=fps)]
+    for back in (ours, as_any_film):
+        np.testing.assert_allclose(back, levels, atol=1)
+    if n_frames > 1:
+        with pytest.raises(MediaError, match="picture 1 stands at"):
+            list(read_crops(tmp_path / "c.mp4", fps=2 * fps))
 
 
 def test_sound_is_read_in_any_stretch(tmp_path):

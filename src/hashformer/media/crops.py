@@ -1,10 +1,11 @@
-"""Near-lossless video of face crops, written picture by picture; the same pictures give the same bytes.
+"""Near-lossless video of face crops, written and read picture by picture; the same pictures give the same bytes.
 
 H.264 in RGB. Measured on 1,907 crops of 224 px, libx264rgb `veryfast` at CRF 8 keeps a PSNR of 47.7 dB in its
 worst film (49.8 mean) in 210 kB a second of video; 4:4:4 YUV of the same size stays 4 dB below, since the colour
 conversion alone rounds. Encoding runs at about 300 pictures a second on one core, decoding at 500.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from hashformer.errors import MediaError
+from hashformer.media.container import open_media, picture_stream
+from hashformer.media.picture import RGB
 from hashformer.types import Frames
 
 CODEC = "libx264rgb"
@@ -82,6 +86,34 @@ class CropWriter:
             self._container.mux(self._stream.encode(frame))
         except FFmpegError as error:
             raise _os_error(error, self._path) from error
+
+
+def read_crops(path: Path, *, fps: int) -> Iterator[RGB]:
+    """Read what `CropWriter` wrote.
+
+    Args:
+        path: The file.
+        fps: What it was written with.
+
+    Yields:
+        Pictures 0, 1, 2, …, (H, W, 3) RGB uint8.
+
+    Raises:
+        MediaError: If the file cannot be decoded, or a picture does not stand at its time.
+    """
+    with open_media(path) as container:
+        stream = picture_stream(container)
+        if stream is None:
+            raise MediaError(f"{path}: has no picture. Prepare the source again.")
+        # One thread: a decoder of many lives on, with its pictures, until Python next collects garbage.
+        stream.codec_context.thread_count = 1
+        try:
+            for position, frame in enumerate(container.decode(stream)):
+                if frame.time is None or round(frame.time * fps) != position:
+                    raise MediaError(f"{path}: picture {position} stands at {frame.time} s. Prepare the source again.")
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        except FFmpegError as error:
+            raise MediaError(f"{path}: cannot be decoded ({error.strerror}). Prepare the source again.") from error
 
 
 def _os_error(error: FFmpegError, path: Path) -> OSError:

@@ -1,6 +1,5 @@
 """The files of one face: crops, landmarks and boxes, written as the face is followed and read back alike."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import numpy as np
 
 from hashformer.errors import StoreError
 from hashformer.faces.landmarks import N_LANDMARKS
-from hashformer.media.crops import CropWriter
-from hashformer.media.video import GridFrame, frames
+from hashformer.media.crops import CropWriter, read_crops
 from hashformer.preprocess.arrays import ArrayWriter
 from hashformer.preprocess.record import Spans, TrackRecord
 from hashformer.types import FaceTrack, Floats, Frames, Mask
@@ -113,7 +111,7 @@ class PartReader:
         self._folder, self._record = folder / record.folder, record
         self._landmarks = self._array(LANDMARKS_NAME, (record.n_frames, N_LANDMARKS, 2))
         self._boxes = self._array(BOXES_NAME, (record.n_frames, 4))
-        self._pictures: Iterator[GridFrame] = frames(self._folder / CROPS_NAME, fps=fps)
+        self._pictures = read_crops(self._folder / CROPS_NAME, fps=fps)
         self.first_frame, self.last_frame = record.first_frame, record.first_frame + record.n_frames
 
     def copy_into(self, track: FaceTrack) -> None:
@@ -137,10 +135,10 @@ class PartReader:
 
     def _next_crop(self, size_px: int) -> Frames:
         picture = next(self._pictures, None)
-        if picture is None or picture.rgb is None or picture.rgb.shape != (size_px, size_px, 3):
-            what = "ends early" if picture is None or picture.rgb is None else f"shows {picture.rgb.shape} pictures"
+        if picture is None or picture.shape != (size_px, size_px, 3):
+            what = "ends early" if picture is None else f"shows {picture.shape} pictures"
             raise StoreError(f"{self._folder / CROPS_NAME}: {what}; {self._record.n_frames} of {size_px} px are due.")
-        return picture.rgb.transpose(2, 0, 1)
+        return picture.transpose(2, 0, 1)
 
     def _array(self, name: str, shape: tuple[int, ...]) -> Floats:
         path = self._folder / name
