@@ -17,7 +17,7 @@ from hashformer.data.manifest import Row
 
 
 def main() -> None:
-    """Draw clips until enough were seen; print a line of JSON every tenth of the way."""
+    """Draw whole epochs until enough clips were seen; print a line of JSON every tenth of the way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--workers", type=int, default=2)
@@ -46,8 +46,6 @@ def main() -> None:
             if n_clips >= reported + args.clips // 10:
                 reported = n_clips
                 print(json.dumps(_figures(n_clips, time.perf_counter() - start)), flush=True)
-            if n_clips >= args.clips:
-                break
         data.epoch += 1
 
 
