@@ -1,7 +1,11 @@
 """What is written is what is read: sound and landmarks to the bit, crops to 45 dB, scores to a thousandth."""
 
 import json
+import os
+import subprocess
+import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,7 +22,7 @@ from hashformer.preprocess.record import PrepareSettings, Source, read_record
 from hashformer.preprocess.store import DiskFullError, read_samples, write_samples
 from hashformer.timebase import Window
 from hashformer.types import Sample
-from make_faces import film, scene
+from make_faces import clip_frames, film, scene
 
 FPS, SIZE_PX, RATE_HZ = 4, 32, 8_000
 SETTINGS = PrepareSettings(fps=FPS, sample_rate_hz=RATE_HZ, faces=FaceConfig(size_px=SIZE_PX))
@@ -192,6 +196,26 @@ def test_the_same_samples_give_the_same_bytes(tmp_path, talking, extracted, conf
         write_samples(tmp_path / name, extracted, source=source(talking), settings=PrepareSettings.of(config))
     ours, theirs = ({p.name: p.read_bytes() for p in (tmp_path / n).rglob("*") if p.is_file()} for n in ("a", "b"))
     assert ours == theirs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library's way to fill fresh memory")
+def test_crops_do_not_depend_on_what_memory_held(tmp_path, sample_clip):
+    """The encoder once read memory that it had not written: the same film gave other bytes in another run."""
+    large = [cv2.resize(picture, (400, 400)) for picture in clip_frames(sample_clip, fps=16)[:48]]
+    panned = [picture[k : k + 224, 2 * k : 2 * k + 224] for k, picture in enumerate(large)]
+    np.save(tmp_path / "crops.npy", np.stack(panned).transpose(0, 3, 1, 2))
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; from hashformer.media.crops import CropWriter\n"
+        "with CropWriter(Path(sys.argv[2]), fps=16, size_px=224) as writer: writer.write(np.load(sys.argv[1]))"
+    )
+    found = set()
+    for byte in (0, 85, 200):
+        path = tmp_path / f"{byte}.mp4"
+        memory = {"MALLOC_PERTURB_": str(byte), "MALLOC_MMAP_THRESHOLD_": "4000000000"}
+        command = [sys.executable, "-c", code, str(tmp_path / "crops.npy"), str(path)]
+        subprocess.run(command, check=True, env={**os.environ, **memory})
+        found.add(path.read_bytes())
+    assert len(found) == 1
 
 
 def test_an_error_of_the_source_leaves_nothing(tmp_path, talking):

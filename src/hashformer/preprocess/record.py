@@ -34,7 +34,9 @@ class PrepareSettings(_Record):
     face_models: tuple[str, ...] = Field(
         (FACE_DETECTOR.sha256, FACE_LANDMARKER.sha256), description="SHA-256 of the face model files"
     )
-    picture: str = Field(f"{CODEC} {OPTIONS['preset']} crf {OPTIONS['crf']}", description="how crops are encoded")
+    picture: str = Field(
+        " ".join([CODEC, *(f"{name}={value}" for name, value in OPTIONS.items())]), description="how crops are encoded"
+    )
 
     @classmethod
     def of(cls, config: Config) -> Self:
