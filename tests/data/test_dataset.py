@@ -182,6 +182,11 @@ def test_files_that_were_not_prepared_are_named(corpus):
         dataset((root, more))
 
 
+def test_no_rows_are_told(corpus):
+    with pytest.raises(StoreError, match="no rows"):
+        dataset((corpus[0], []))
+
+
 def test_features_with_another_context_are_refused(corpus):
     data = dataset(corpus)
     data.context_samples = 0

@@ -98,7 +98,7 @@ class PreparedClips(IterableDataset[Example]):
         seed: Decides every draw.
 
     Raises:
-        StoreError: If a row's file was not prepared.
+        StoreError: If there is no row, or a row's file was not prepared.
     """
 
     def __init__(  # noqa: PLR0913 -- each is a plain property of the stream of clips
@@ -114,6 +114,8 @@ class PreparedClips(IterableDataset[Example]):
         views: Sequence[ViewConfig] = (),
         seed: int = 0,
     ) -> None:
+        if not rows:
+            raise StoreError(f"{root}: no rows to load. Is the manifest empty, or its split misspelt?")
         if missing := prepared_rows(rows, root)[1]:
             raise StoreError(
                 f"{root}: {len(missing)} of {len(rows)} files were not prepared, {missing[0].path} for one. "
