@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hashformer.config import ClipConfig
 from hashformer.data.clips import cut
+from hashformer.errors import ConfigError
 from hashformer.timebase import Window
 from hashformer.types import FaceTrack, Sample
 
@@ -109,6 +110,11 @@ def test_a_silent_film_gives_clips_without_sound():
     clips = list(cut(samples(32, sound=False), CONFIG))
     assert len(clips) == 3
     assert all(clip.waveform is None and clip.frames is not None for clip in clips)
+
+
+def test_samples_of_other_rates_are_refused():
+    with pytest.raises(ConfigError, match="16 fps and 16000 Hz do not fit clips of 8 fps"):
+        list(cut(samples(64), ClipConfig(fps=8)))
 
 
 def test_few_samples_are_held():

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from hashformer.config import ClipConfig
+from hashformer.errors import ConfigError
 from hashformer.preprocess.extract import empty_track
 from hashformer.timebase import Window, windows
 from hashformer.types import Clip, FaceTrack, Floats, Sample
@@ -25,10 +26,14 @@ def cut(samples: Iterable[Sample], config: ClipConfig, *, context_samples: int =
 
     Yields:
         Clips in order of time, then of track. Only the Samples that overlap the window are held.
+
+    Raises:
+        ConfigError: If the Samples were made at other rates than the clips'.
     """
     held: list[Sample] = []
     next_frame = end = 0
     for sample in samples:
+        _check_rates(sample, config)
         held.append(sample)
         end = sample.window.last_frame
         # One frame is kept back: the context behind a window must have been read.
@@ -43,6 +48,14 @@ def cut(samples: Iterable[Sample], config: ClipConfig, *, context_samples: int =
     if end > covered and end >= config.min_frames * config.n_frames:
         last = Window(max(0, end - config.n_frames), config.n_frames, config.fps)
         yield from _cut_window(held, last, config, context_samples)
+
+
+def _check_rates(sample: Sample, config: ClipConfig) -> None:
+    made, wanted = (sample.window.fps, sample.sample_rate_hz), (config.fps, config.sample_rate_hz)
+    if made != wanted:
+        raise ConfigError(
+            f"Samples of {made[0]} fps and {made[1]} Hz do not fit clips of {wanted[0]} fps and {wanted[1]} Hz"
+        )
 
 
 def _slide(config: ClipConfig, n_frames: int, first_frame: int) -> Iterator[Window]:
