@@ -44,8 +44,7 @@ class ViewConfig(Settings):
 WEAK = ViewConfig(flip=0.3, affine=0.3, jitter=0.1, max_jitter=0.2, noise=0.2, gain=0.3)
 """Keeps every trace of a forgery; for what is classified. Picture: METHOD, "weak video view"."""
 STRONG = ViewConfig(
-    flip=0.5,
-    affine=0.5,
+    flip=0.9,
     jitter=0.9,
     max_jitter=0.4,
     shuffle_channels=0.9,
