@@ -42,7 +42,7 @@ class ViewConfig(Settings):
 
 
 WEAK = ViewConfig(flip=0.3, affine=0.3, jitter=0.1, max_jitter=0.2, noise=0.2, gain=0.3)
-"""Keeps every trace of a forgery; for what is classified. Picture: METHOD, "weak video view"."""
+"""Keeps every trace of a forgery; for what is classified. Picture: after the weak view of the research code."""
 STRONG = ViewConfig(
     flip=0.9,
     jitter=0.9,
@@ -57,4 +57,4 @@ STRONG = ViewConfig(
     gain=0.9,
     band_pass=0.2,
 )
-"""Hides much; for the second view that codes are aligned with. Picture: METHOD, "strong"."""
+"""Hides much; for the second view that codes are aligned with. Picture: after its strong view."""

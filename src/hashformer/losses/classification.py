@@ -55,7 +55,7 @@ def binary_loss(
     Returns:
         A scalar, 0 if there is no such clip.
 
-    Source: METHOD "Loss"; focal: Lin et al. 2017, arXiv 1708.02002, eq. (4) without the class weight.
+    Source: docs/method.md, "Loss"; focal: Lin et al. 2017, arXiv 1708.02002, eq. (4) without the class weight.
     """
     counts = valid & ~labels.isnan()
     truth = torch.where(counts, labels, 0.0)

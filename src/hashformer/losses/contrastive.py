@@ -41,7 +41,7 @@ def alignment_loss(x: View, y: View, settings: AlignmentSettings) -> Tensor | No
         A scalar; None if fewer than two clips (on all devices) have both streams, for a contrast needs
         a second clip.
 
-    Source: METHOD "WFA" (3) and (4).
+    Source: docs/method.md, "WFA" (3) and (4).
     """
     both = x.valid & y.valid
     n_pairs = int(total_over_devices(both.sum()))

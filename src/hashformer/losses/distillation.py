@@ -21,7 +21,7 @@ def embedding_loss(
         A scalar, 0 if no token counts. Targets have mean 0 and variance 1 over D, so that a constant
         prediction costs 1 and shrinking the embeddings gains nothing.
 
-    Source: METHOD "Self-distillation"; normalised targets after Baevski et al. 2022, arXiv 2202.03555.
+    Source: docs/method.md, "Self-distillation"; normalised targets after Baevski et al. 2022, arXiv 2202.03555.
     """
     wanted = functional.layer_norm(target.detach().float(), target.shape[-1:])
     return weighted_mean((predicted.float() - wanted).square().mean(-1), present, weights)

@@ -33,7 +33,7 @@ def reconstruction_loss(predicted: Tensor, patches: Tensor, present: Tensor | No
     Returns:
         A scalar, 0 if none was there.
 
-    Source: METHOD "Masked autoencoding".
+    Source: docs/method.md, "Masked autoencoding".
     """
     error = (predicted.float() - normalise_patches(patches.detach())).square().mean(-1)
     return weighted_mean(error, present)

@@ -21,7 +21,7 @@ def mutual_attention(x: Tensor, y: Tensor, y_present: Tensor | None = None, *, t
         For each token of `x`, the mean of the tokens of `y` weighted by the softmax of their cosine
         similarities, (B, N, D). One (B, N, M) tensor is made on the way.
 
-    Source: METHOD "WFA" (1); after Yu et al. 2022, arXiv 2209.14099.
+    Source: docs/method.md, "WFA" (1); after Yu et al. 2022, arXiv 2209.14099.
     """
     cosine = functional.normalize(x, dim=-1) @ functional.normalize(y, dim=-1).transpose(1, 2)  # (B, N, M)
     if y_present is not None:
@@ -54,7 +54,7 @@ def pair_similarity(
     Returns:
         (B, C), −1 to 1, without gradient. Where a clip has no token the value means nothing.
 
-    Source: METHOD "WFA" (2), before the softmax.
+    Source: docs/method.md, "WFA" (2), before the softmax.
     """
     x, y = functional.normalize(x.detach(), dim=-1), functional.normalize(y.detach(), dim=-1)
     n, m = x.shape[1], y.shape[1]
@@ -92,7 +92,7 @@ def pair_weights(similarity: Tensor, valid: Tensor | None = None, *, temperature
     Raises:
         ValueError: If `temperature` is not positive.
 
-    Source: METHOD "WFA" (2).
+    Source: docs/method.md, "WFA" (2).
     """
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, got {temperature}")

@@ -52,7 +52,7 @@ class Attention(nn.Module):
     token of a stream ever sees another stream, this is one attention for each stream and one for the
     fusion queries over all keys; the N × N mask of the whole is never made.
 
-    Source: METHOD "SFA". The masked form that it equals: tests/reference/attention.py.
+    Source: docs/method.md, "SFA". The masked form that it equals: tests/reference/attention.py.
     """
 
     def __init__(self, width: int, heads: int, head_dim: int, *, selective: bool = True, dropout: float = 0.0) -> None:

@@ -19,7 +19,7 @@ class TokenDecoder(nn.Module):
     through dense attention, with rotary positions on seconds as in the encoder. Only asked places
     are computed: with masked training those are the hidden ones.
 
-    Source: He et al. 2021 (MAE), arXiv 2111.06377; METHOD "Masked autoencoding", "Self-distillation".
+    Source: He et al. 2021 (MAE), arXiv 2111.06377; docs/method.md, "Masked autoencoding", "Self-distillation".
 
     Args:
         spec: Of the stream whose places are asked.

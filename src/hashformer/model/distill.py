@@ -84,7 +84,7 @@ def landmark_weights(
     Returns:
         (B, N), mean 1 over the tokens of a clip; all 1 in a clip without landmarks.
 
-    Source: METHOD "Self-distillation": landmarks as the guide of where to look.
+    Source: docs/method.md, "Self-distillation": landmarks as the guide of where to look.
     """
     rows, columns = video.grid
     steps = n_frames // video.patch[0]
