@@ -26,7 +26,7 @@ def sign(x: Tensor) -> Tensor:
 
 
 class HashHead(nn.Module):
-    """relu(Linear), tanh(Linear to Q bits), sign with straight-through gradient. Source: docs/method.md, "Hash head"."""
+    """relu(Linear), tanh(Linear to Q bits), sign with straight-through gradient. Source: docs/method.md."""
 
     def __init__(self, width: int, bits: int) -> None:
         super().__init__()
