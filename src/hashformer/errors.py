@@ -35,3 +35,15 @@ class ShapeError(HashFormerError):
 
 class ManifestError(HashFormerError):
     """A corpus or a manifest is not laid out as it should be, or cannot be split as asked."""
+
+
+class ForgeryError(HashFormerError):
+    """A clip cannot be forged in the way that was asked for."""
+
+
+class TrainError(HashFormerError):
+    """Training cannot go on: the loss is not finite, memory is used up, or a checkpoint does not fit."""
+
+
+class EvaluationError(HashFormerError):
+    """What was asked of an evaluation cannot be computed from what it was given."""

@@ -128,6 +128,8 @@ class ModelOutput(NamedTuple):
         pooled: For each stream given, one vector, (B, D).
         codes: For each stream given, the hash code in −1 and 1, (B, Q); none with hashing off.
         method_logits: Which generator made it, (B, methods); None if the model has no such head.
+        where: Whether each video token shows something forged, logits (B, N), in the order of
+            `tokens["video"]`; None without video or if the model has no such head.
     """
 
     logits: dict[str, Tensor]
@@ -137,3 +139,4 @@ class ModelOutput(NamedTuple):
     pooled: dict[str, Tensor]
     codes: dict[str, Tensor]
     method_logits: Tensor | None = None
+    where: Tensor | None = None

@@ -29,6 +29,7 @@ class ModelConfig(Settings):
     hashing: bool = Field(True, description="false: real-valued embeddings in place of hash codes")
     hash_bits: int = Field(64, ge=8, multiple_of=8, description="bits Q of a code")
     methods: tuple[str, ...] = Field((), description="names of generators to tell apart; none: no such head")
+    where_head: bool = Field(False, description="true: each video token says whether it shows something forged")
 
     stem: Literal["linear", "conv"] = Field("linear", description="how patches of picture and sound become tokens")
     stem_channels: tuple[int, ...] = Field(

@@ -39,6 +39,7 @@ class HashFormer(nn.Module):
         self.pool = GroupPool((*names, *(f"fusion_{name}" for name in names)), *shape)
         self.heads = Heads(config)
         self.hash_head = HashHead(config.width, config.hash_bits) if config.hashing else None
+        self.where_head = nn.Linear(config.width, 1) if config.where_head and "video" in names else None
 
     def forward(
         self,
@@ -99,11 +100,17 @@ class HashFormer(nn.Module):
             pooled=own,
             codes=self.codes(own),
             method_logits=method_logits,
+            where=self._where(encoded.streams),
         )
 
     def pool_streams(self, streams: Mapping[str, Segment]) -> dict[str, Tensor]:
         """One vector for each stream, (B, D)."""
         return {name: self.pool(part.tokens, part.present, name) for name, part in streams.items()}
+
+    def _where(self, streams: Mapping[str, Segment]) -> Tensor | None:
+        if self.where_head is None or "video" not in streams:
+            return None
+        return self.where_head(streams["video"].tokens)[..., 0]  # type: ignore[no-any-return]  # (B, N)
 
     def codes(self, pooled: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The hash code of each pooled stream, (B, Q); none with hashing off."""

@@ -1,0 +1,1 @@
+"""Scores of many files, and numbers from them that can be believed."""

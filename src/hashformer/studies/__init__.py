@@ -1,0 +1,1 @@
+"""Studies over many scores: robustness, transfer, ablation."""

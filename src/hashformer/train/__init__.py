@@ -1,0 +1,1 @@
+"""Training: pretraining and finetuning on one machine or many."""
