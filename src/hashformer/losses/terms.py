@@ -11,7 +11,7 @@ from hashformer.config import LossConfig
 from hashformer.losses.classification import binary_loss, head_labels, method_loss
 from hashformer.losses.contrastive import AlignmentSettings, alignment_loss, balance_loss
 from hashformer.losses.distillation import embedding_loss
-from hashformer.losses.gather import View
+from hashformer.losses.gather import View, total_over_devices
 from hashformer.losses.reconstruction import reconstruction_loss
 from hashformer.model import HashFormer
 from hashformer.model.encoder import Encoded
@@ -180,7 +180,7 @@ def cls_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tenso
     parts, skipped = {}, {}
     value = sum(logit.sum() * 0 for logit in output.logits.values())
     for head, logit in output.logits.items():
-        if bool((output.valid[head] & ~wanted[head].isnan()).any()):
+        if total_over_devices((output.valid[head] & ~wanted[head].isnan()).sum()) > 0:
             parts[head] = binary_loss(
                 logit,
                 wanted[head],
@@ -189,7 +189,7 @@ def cls_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tenso
                 focal_gamma=config.focal_gamma,
             )
         else:
-            skipped[head] = "no clip of the batch has both its streams and its label"
+            skipped[head] = "no clip of the whole batch has both its streams and its label"
     if output.method_logits is not None and "method" in labels:
         parts["method"] = method_loss(
             output.method_logits, labels["method"], output.valid["overall"], smoothing=config.label_smoothing

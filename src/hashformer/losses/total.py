@@ -24,7 +24,7 @@ from hashformer.model.decoders import TokenDecoder
 from hashformer.model.distill import EmbeddingPredictors, landmark_weights
 from hashformer.model.encoder import Encoded
 from hashformer.model.inputs import Stream, read_streams
-from hashformer.model.masking import drop_modalities, sample_mask
+from hashformer.model.masking import Chance, drop_modalities, sample_mask
 from hashformer.model.tokens import Segment
 from hashformer.types import Batch, ModelOutput
 
@@ -91,7 +91,7 @@ class Objective(nn.Module):
         *,
         second: Batch | None = None,
         labels: Mapping[str, Tensor] | None = None,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Losses:
         """Compute every loss whose weight is not 0.
 
@@ -164,7 +164,7 @@ class Objective(nn.Module):
         predictors: EmbeddingPredictors,
         streams: Mapping[str, Stream],
         clean: Encoded,
-        generator: torch.Generator | None,
+        generator: Chance,
     ) -> Term:
         targets: Mapping[str, Segment] = clean.streams
         if self.teacher is not None:
@@ -196,7 +196,7 @@ class Objective(nn.Module):
             "video": landmark_weights(values, points.present, spec.rate_hz, video, streams["video"].values.shape[1])
         }
 
-    def _mae(self, streams: Mapping[str, Stream], generator: torch.Generator | None) -> Term:
+    def _mae(self, streams: Mapping[str, Stream], generator: Chance) -> Term:
         config = self.config
         settings = {
             "audio": (config.audio_mask_ratio, config.audio_mask_mode),
@@ -215,9 +215,7 @@ class Objective(nn.Module):
             )
         return mae_term(predicted, hidden, streams, self.model, visible)
 
-    def _mask(
-        self, streams: Mapping[str, Stream], name: str, ratio: float, mode: str, generator: torch.Generator | None
-    ) -> Tensor:
+    def _mask(self, streams: Mapping[str, Stream], name: str, ratio: float, mode: str, generator: Chance) -> Tensor:
         spec, values = self.model.specs[name], streams[name].values
         grid = (values.shape[1] // spec.patch[0], *spec.grid)
         return sample_mask(len(values), grid, ratio=ratio, mode=mode, generator=generator).to(values.device)

@@ -11,8 +11,37 @@ Grid = tuple[int, int, int]
 """Patches along time, rows (bins of a spectrogram) and columns."""
 
 
+class SharedChance:
+    """Chance for one device's part of a joined batch: the very draws that one device would make for the whole.
+
+    Args:
+        seed: The same on every device.
+        part: Which part this device has.
+        n_parts: Devices; all have equally many items.
+    """
+
+    def __init__(self, seed: int, *, part: int = 0, n_parts: int = 1) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        self.part, self.n_parts = part, n_parts
+
+    def rand(self, n_items: int, size: int) -> Tensor:
+        """Uniform numbers in 0–1 for this device's items, (n_items, size)."""
+        whole = torch.rand(self.n_parts * n_items, size, generator=self.generator)
+        return whole[self.part * n_items :][:n_items]
+
+
+Chance = SharedChance | torch.Generator | None
+"""A source of chance; None is torch's own."""
+
+
+def _rand(n_items: int, size: int, chance: Chance) -> Tensor:
+    if isinstance(chance, SharedChance):
+        return chance.rand(n_items, size)
+    return torch.rand(n_items, size, generator=chance)
+
+
 def sample_mask(
-    n_items: int, grid: Grid, *, ratio: float, mode: str = "unstructured", generator: torch.Generator | None = None
+    n_items: int, grid: Grid, *, ratio: float, mode: str = "unstructured", generator: Chance = None
 ) -> Tensor:
     """Draw the patches to hide, equally many in every item.
 
@@ -70,18 +99,18 @@ def steps_and_rows(steps: int, rows: int, ratio: float) -> tuple[int, int]:
     return min(((a, b) for a in range(1, steps) for b in range(1, rows)), key=badness)
 
 
-def _draw(n_items: int, size: int, ratio: float, generator: torch.Generator | None) -> Tensor:
+def _draw(n_items: int, size: int, ratio: float, generator: Chance) -> Tensor:
     if not 0 < ratio < 1 or size < 2:
         raise ValueError(f"cannot hide a share of {ratio:g} of {size}: at least one must be hidden and one left")
     return _pick(n_items, size, min(max(round(ratio * size), 1), size - 1), generator)
 
 
-def _pick(n_items: int, size: int, count: int, generator: torch.Generator | None) -> Tensor:
-    rank = torch.rand(n_items, size, generator=generator).argsort(1).argsort(1)
+def _pick(n_items: int, size: int, count: int, generator: Chance) -> Tensor:
+    rank = _rand(n_items, size, generator).argsort(1).argsort(1)
     return rank < count
 
 
-def drop_modalities(batch: Batch, probability: float, *, generator: torch.Generator | None = None) -> Batch:
+def drop_modalities(batch: Batch, probability: float, *, generator: Chance = None) -> Batch:
     """Mark whole streams of single items as absent, each by chance; an item keeps at least one it has.
 
     Args:
@@ -102,8 +131,8 @@ def drop_modalities(batch: Batch, probability: float, *, generator: torch.Genera
     if not present:
         return batch
     has = torch.stack([mask.any(1) for mask in present.values()], 1).cpu()  # (B, streams)
-    keep = has & (torch.rand(has.shape, generator=generator) >= probability)
-    favourite = torch.where(has, torch.rand(has.shape, generator=generator), -1.0).argmax(1)
+    keep = has & (_rand(*has.shape, generator) >= probability)
+    favourite = torch.where(has, _rand(*has.shape, generator), -1.0).argmax(1)
     rescued = torch.nn.functional.one_hot(favourite, has.shape[1]).bool() & has
     keep = torch.where(keep.any(1, keepdim=True), keep, rescued)
     return replace(
