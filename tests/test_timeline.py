@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hashformer.config import TimelineConfig
 from hashformer.results import Second
 from hashformer.timebase import Window
-from hashformer.timeline import ClipScore, merge, per_second, pool, segments
+from hashformer.timeline import ClipScore, file_scores, merge, per_second, pool, segments
 
 FPS = 16
 unit = st.floats(0, 1, allow_nan=False)
@@ -104,3 +104,34 @@ def test_every_suspect_second_is_in_a_segment_and_no_segment_starts_elsewhere(sc
         if score is not None and score >= 0.5:
             assert any(start <= i and i + 1 <= end for start, end, _ in parts)
     assert all(scores[int(start)] >= 0.5 and scores[int(end) - 1] >= 0.5 for start, end, _ in parts)
+
+
+def judged(first_frame, track_id, **scores):
+    return ClipScore(window=Window(first_frame, FPS, FPS), track_id=track_id, scores=scores)
+
+
+def test_a_file_has_the_scores_of_its_most_suspect_face_and_of_its_sound():
+    clips = [
+        judged(0, 0, overall=0.2, video=0.9, sync=0.8, audio=0.1),
+        judged(0, 1, overall=0.7, video=0.3, sync=0.4, audio=0.1),
+        judged(8, 0, overall=0.4, video=0.5, sync=0.6, audio=0.3),
+        judged(16, None, overall=0.99, audio=0.5),
+    ]
+    expected = {"overall": 0.7, "video": 0.7, "audio": 0.3, "sync": 0.4}
+    assert file_scores(clips, 1.0) == pytest.approx(expected)
+
+
+def test_where_no_face_was_judged_the_sound_alone_is_the_file():
+    clips = [judged(0, None, overall=0.2, audio=0.1), judged(8, None, overall=0.6, audio=0.5)]
+    assert file_scores(clips, 0.5) == {"overall": 0.6, "audio": 0.5}
+    assert file_scores([], 0.5) == {}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), unit, unit), max_size=20), st.floats(0.01, 1))
+def test_the_sound_of_a_window_counts_once(drawn, fraction):
+    """Given with every face, or once beside them, it makes the same file."""
+    raw = [judged(8 * i, face, overall=score, audio=heard) for face, i, score, heard in drawn]
+    once = {clip.window: clip.scores["audio"] for clip in reversed(raw)}
+    apart = [judged(c.window.first_frame, c.track_id, overall=c.scores["overall"]) for c in raw]
+    apart += [judged(window.first_frame, None, audio=heard) for window, heard in once.items()]
+    assert file_scores(raw, fraction) == file_scores(apart, fraction)

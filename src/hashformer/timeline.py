@@ -35,6 +35,49 @@ def pool(scores: Sequence[float], fraction: float) -> float | None:
     return sum(highest) / len(highest)
 
 
+def file_scores(clips: Iterable[ClipScore], fraction: float) -> dict[ScoreName, float]:
+    """The scores of a whole file from those of its clips: how detection, validation and evaluation all pool.
+
+    A file is as suspect as its most suspect face, and its sound belongs to its picture if it does for one
+    face. Where no face was judged, the sound alone decides.
+
+    Args:
+        clips: Every clip that was judged. `track_id` is None for sound alone, also where a clip's face was
+            taken out. The sound of a window counts once, however many faces carry it.
+        fraction: Share of the highest clips that a face's, or the sound's, score averages: `pool_fraction`.
+
+    Returns:
+        The scores; what could not be judged is left out. Empty if nothing was.
+    """
+    tracks: dict[int, list[ClipScore]] = {}
+    heard: dict[Window, float] = {}
+    sound: dict[Window, float] = {}
+    # Sound alone first: where both are given, its score is the window's.
+    for clip in sorted(clips, key=lambda clip: clip.track_id is not None):
+        if "audio" in clip.scores:
+            heard.setdefault(clip.window, clip.scores["audio"])
+        if clip.track_id is not None:
+            tracks.setdefault(clip.track_id, []).append(clip)
+        elif "overall" in clip.scores:
+            sound.setdefault(clip.window, clip.scores["overall"])
+    faces: dict[ScoreName, list[float]] = {
+        name: [score for track in tracks.values() if (score := pool_clips(track, name, fraction)) is not None]
+        for name in ("overall", "video", "sync")
+    }
+    pooled = {
+        "overall": max(faces["overall"], default=pool(list(sound.values()), fraction)),
+        "video": max(faces["video"], default=None),
+        "audio": pool(list(heard.values()), fraction),
+        "sync": min(faces["sync"], default=None),
+    }
+    return {name: score for name in SCORES if (score := pooled[name]) is not None}
+
+
+def pool_clips(clips: Iterable[ClipScore], name: ScoreName, fraction: float) -> float | None:
+    """One score of a face, or of the sound, from its clips; None if none of them has it."""
+    return pool([clip.scores[name] for clip in clips if name in clip.scores], fraction)
+
+
 def per_second(clips: Iterable[ClipScore]) -> list[Second]:
     """Scores of each second: the mean over the clips that reach into it, weighted by how far they do.
 

@@ -105,8 +105,7 @@ class Detector:
         Returns:
             The scores of every clip with a face that could be judged, then those of the sound.
         """
-        tally = self._score(samples, Stopwatch(), lambda _: None)
-        return [score for track in tally.tracks.values() for score in track.scores] + tally.sound
+        return self._score(samples, Stopwatch(), lambda _: None).scores
 
     def _score(self, samples: Iterable[Sample], stopwatch: Stopwatch, progress: Callable[[float], None]) -> Tally:
         tally = Tally()

@@ -76,6 +76,11 @@ class Tally:
         self.n_frames = 0
         self.n_clips = 0
 
+    @property
+    def scores(self) -> list[ClipScore]:
+        """The scores of every clip with a face that could be judged, then those of the sound."""
+        return [score for track in self.tracks.values() for score in track.scores] + self.sound
+
     def watch(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         """Pass Samples on and note which faces they show."""
         for sample in samples:

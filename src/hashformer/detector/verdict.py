@@ -5,9 +5,9 @@ from statistics import median
 
 from hashformer.config import Config
 from hashformer.detector.tally import Tally, TrackTally
-from hashformer.results import Detection, MediaInfo, ScoreName, Scores, Second, Segment, TrackResult, WeightsInfo
+from hashformer.results import Detection, MediaInfo, Scores, Second, Segment, TrackResult, WeightsInfo
 from hashformer.timebase import frame_time_s
-from hashformer.timeline import ClipScore, merge, per_second, pool, segments
+from hashformer.timeline import file_scores, merge, per_second, pool_clips, segments
 
 
 def verdict(  # noqa: PLR0913 -- everything that the answer states
@@ -30,8 +30,8 @@ def verdict(  # noqa: PLR0913 -- everything that the answer states
     tracks = [_track(entry, config) for entry in sorted(tally.tracks.values(), key=lambda entry: entry.track_id)]
     scored = [track for track in tracks if track.status == "scored"]
     sound = per_second(tally.sound)
-    sound_score = _pooled(tally.sound, "overall", config)
-    score = max((track.score for track in scored if track.score is not None), default=sound_score)
+    scores = file_scores(tally.scores, config.timeline.pool_fraction)
+    score = scores.get("overall")
     no_video, no_audio = _why_no_video(tally, tracks, media, config), _why_no_audio(tally, media, config)
     if score is None:
         reason = "; ".join(dict.fromkeys(why for why in (no_video, no_audio) if why))
@@ -46,11 +46,7 @@ def verdict(  # noqa: PLR0913 -- everything that the answer states
         status="scored" if score is not None else "cannot_tell",
         reason=reason,
         score=score,
-        scores=Scores(
-            video=max((track.scores.video for track in scored if track.scores.video is not None), default=None),
-            audio=_pooled(tally.sound, "audio", config),
-            sync=min((track.scores.sync for track in scored if track.scores.sync is not None), default=None),
-        ),
+        scores=Scores(video=scores.get("video"), audio=scores.get("audio"), sync=scores.get("sync")),
         segments=_segments(scored, sound, config),
         timeline=merge([track.timeline for track in scored], sound),
         tracks=tracks,
@@ -62,23 +58,18 @@ def verdict(  # noqa: PLR0913 -- everything that the answer states
     )
 
 
-def _pooled(clips: list[ClipScore], name: ScoreName, config: Config) -> float | None:
-    scores = [clip.scores[name] for clip in clips if name in clip.scores]
-    return pool(scores, config.timeline.pool_fraction)
-
-
 def _track(entry: TrackTally, config: Config) -> TrackResult:
-    fps = config.clip.fps
-    score = _pooled(entry.scores, "overall", config)
+    fps, fraction = config.clip.fps, config.timeline.pool_fraction
+    score = pool_clips(entry.scores, "overall", fraction)
     return TrackResult(
         track_id=entry.track_id,
         status="scored" if score is not None else "cannot_tell",
         reason=None if score is not None else _why_no_track(entry, config),
         score=score,
         scores=Scores(
-            video=_pooled(entry.scores, "video", config),
-            audio=_pooled(entry.scores, "audio", config),
-            sync=_pooled(entry.scores, "sync", config),
+            video=pool_clips(entry.scores, "video", fraction),
+            audio=pool_clips(entry.scores, "audio", fraction),
+            sync=pool_clips(entry.scores, "sync", fraction),
         ),
         start_s=frame_time_s(entry.first_frame, fps),
         end_s=frame_time_s(entry.last_frame + 1, fps),
