@@ -72,7 +72,7 @@ def test_pooled_groups_differ(tiny, batch):
     assert (distance + torch.eye(6) > 1e-2).all()
 
 
-@pytest.mark.parametrize("stem", ["linear", "conv"])
+@pytest.mark.parametrize("stem", ["linear", "conv", "mobile"])
 @pytest.mark.parametrize("name", STREAMS)
 def test_absent_content_is_never_read(tiny_config, batch, stem, name):
     torch.manual_seed(0)

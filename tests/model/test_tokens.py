@@ -52,14 +52,14 @@ def test_a_gap_holds_the_nearest_frame_of_its_patch():
         assert torch.equal(held[0, gap], clean[0, source])
 
 
-@pytest.mark.parametrize("stem", ["linear", "conv"])
+@pytest.mark.parametrize("stem", ["linear", "conv", "mobile"])
 @pytest.mark.parametrize(("name", "mode"), [("video", "tube"), ("video", "unstructured"), ("audio", "time_freq")])
 def test_a_hidden_patch_changes_no_visible_token(stem, name, mode):
     config = TINY.model_copy(update={"stem": stem})
     specs = stream_specs(config)
     stream = read_streams(make_batch(2), specs)[name]
     spec = specs[name]
-    tokenizer = Tokenizer(spec, 32, (4, 8))
+    tokenizer = Tokenizer(spec, config)
     grid = (stream.values.shape[1] // spec.patch[0], *spec.grid)
     hidden = sample_mask(2, grid, ratio=0.5, mode=mode, generator=torch.Generator().manual_seed(3))
     other = stream._replace(values=torch.where(spread(hidden, stream, spec), torch.nan, stream.values))
@@ -82,7 +82,7 @@ def spread(hidden, stream, spec):
 def test_kept_tokens_are_those_of_the_whole():
     specs = stream_specs(TINY)
     stream = read_streams(make_batch(2), specs)["video"]
-    tokenizer = Tokenizer(specs["video"], 32, (4, 8))
+    tokenizer = Tokenizer(specs["video"], TINY)
     keep = ~sample_mask(2, (4, 2, 2), ratio=0.75, generator=torch.Generator().manual_seed(0))
     whole, some = tokenizer(stream), tokenizer(stream, keep)
     for b in range(2):
@@ -96,7 +96,7 @@ def test_unequal_numbers_of_kept_patches_are_refused():
     keep = torch.ones(2, 16, dtype=torch.bool)
     keep[0, 0] = False
     with pytest.raises(ValueError, match=r"equally many patches, got \[15, 16\]"):
-        Tokenizer(specs["video"], 32, (4, 8))(stream, keep)
+        Tokenizer(specs["video"], TINY)(stream, keep)
 
 
 def test_the_conv_stem_reads_every_pixel():

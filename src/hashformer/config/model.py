@@ -31,7 +31,11 @@ class ModelConfig(Settings):
     methods: tuple[str, ...] = Field((), description="names of generators to tell apart; none: no such head")
     where_head: bool = Field(False, description="true: each video token says whether it shows something forged")
 
-    stem: Literal["linear", "conv"] = Field("linear", description="how patches of picture and sound become tokens")
+    stem: Literal["linear", "conv", "mobile"] = Field(
+        "linear", description="how patches become tokens; mobile: EfficientNet-Lite0 on frames, conv on sound"
+    )
+    stem_frames: int = Field(0, ge=0, description="frames of each tubelet that the mobile stem looks at; 0: all")
+    stem_frozen_stride: int = Field(0, ge=0, description="mobile stem: stages up to this stride are not trained")
     stem_channels: tuple[int, ...] = Field(
         (16, 32, 64, 128), min_length=1, description="channels after each 3 × 3 convolution of the conv stem"
     )
@@ -65,6 +69,12 @@ class ModelConfig(Settings):
             raise ValueError(f"video_patch_px={self.video_patch_px} does not divide video_size_px={self.video_size_px}")
         if self.audio_bins % self.audio_patch_bins:
             raise ValueError(f"audio_patch_bins={self.audio_patch_bins} does not divide audio_bins={self.audio_bins}")
+        if self.stem == "mobile" and self.video_patch_px not in {8, 16, 32}:
+            raise ValueError(
+                f"the mobile stem gives tokens of 8, 16 or 32 px, got video_patch_px={self.video_patch_px}"
+            )
+        if self.stem_frames > self.video_patch_frames:
+            raise ValueError(f"stem_frames={self.stem_frames} is above video_patch_frames={self.video_patch_frames}")
         if self.rotary_min_period_s >= self.rotary_max_period_s:
             raise ValueError("rotary_min_period_s must be below rotary_max_period_s")
         return self

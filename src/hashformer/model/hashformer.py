@@ -32,9 +32,7 @@ class HashFormer(nn.Module):
         self.specs = stream_specs(config)
         names = tuple(self.specs)
         shape = (config.width, config.heads, config.head_dim)
-        self.tokenizers = nn.ModuleDict(
-            {name: Tokenizer(spec, config.width, config.stem_channels) for name, spec in self.specs.items()}
-        )
+        self.tokenizers = nn.ModuleDict({name: Tokenizer(spec, config) for name, spec in self.specs.items()})
         self.encoder = Encoder(config, names)
         self.pool = GroupPool((*names, *(f"fusion_{name}" for name in names)), *shape)
         self.heads = Heads(config)

@@ -23,7 +23,7 @@ class StreamSpec:
         patch: Frames, rows and columns of one patch.
         mean: Subtracted from every value.
         std: Divides every value.
-        stem: `linear` or `conv`.
+        stem: `linear`, `conv` or `mobile`.
     """
 
     name: str
@@ -68,7 +68,7 @@ def stream_specs(config: ModelConfig) -> dict[str, StreamSpec]:
             patch=(config.audio_patch_frames, config.audio_patch_bins, 1),
             mean=config.audio_mean,
             std=config.audio_std,
-            stem=config.stem,
+            stem="conv" if config.stem == "mobile" else config.stem,
         ),
         "video": StreamSpec(
             name="video",

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hashformer.config import ModelConfig
 from hashformer.model.inputs import Stream, StreamSpec
+from hashformer.model.mobile import MobileNet
 from hashformer.model.positions import grid_positions
 
 
@@ -110,6 +112,26 @@ class ConvStem(nn.Module):
         return patches(self.layers(images).unflatten(0, values.shape[:2]), self.patch)
 
 
+class MobileStem(nn.Module):
+    """`mobile.MobileNet` on frames of each tubelet, spread over it evenly."""
+
+    def __init__(self, spec: StreamSpec, frames: int, frozen_stride: int) -> None:
+        super().__init__()
+        self.net = MobileNet(spec.patch[1], frozen_stride=frozen_stride).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.tubelet = spec.patch[0]
+        n_frames = frames or self.tubelet
+        self.chosen = [index * self.tubelet // n_frames for index in range(n_frames)]
+        self.patch_values = n_frames * self.net.out_channels
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Take frames (B, T, 3, H, W) to patches of features, (B, N, patch_values)."""
+        tubelets = values.reshape(len(values), -1, self.tubelet, *values.shape[2:])
+        looked_at = tubelets[:, :, self.chosen].flatten(1, 2)
+        images = looked_at.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (B·t, 3, H, W)
+        features = self.net(images).unflatten(0, looked_at.shape[:2])  # (B, t, C, rows, columns)
+        return patches(features, (len(self.chosen), 1, 1))
+
+
 class Tokenizer(nn.Module):
     """Turns one stream into tokens, with fixed positions on the picture or spectrum added.
 
@@ -118,10 +140,15 @@ class Tokenizer(nn.Module):
 
     grid_table: Tensor
 
-    def __init__(self, spec: StreamSpec, width: int, stem_channels: tuple[int, ...]) -> None:
+    def __init__(self, spec: StreamSpec, config: ModelConfig) -> None:
         super().__init__()
+        width = config.width
         self.spec = spec
-        self.stem = ConvStem(spec, stem_channels) if spec.stem == "conv" else None
+        self.stem: ConvStem | MobileStem | None = None
+        if spec.stem == "conv":
+            self.stem = ConvStem(spec, config.stem_channels)
+        elif spec.stem == "mobile":
+            self.stem = MobileStem(spec, config.stem_frames, config.stem_frozen_stride)
         self.project = nn.Linear(self.stem.patch_values if self.stem else spec.patch_values, width)
         self.norm = nn.LayerNorm(width, bias=False)
         table = grid_positions([torch.arange(size) for size in spec.grid], width)
