@@ -12,7 +12,7 @@ from hashformer.errors import EvaluationError
 from hashformer.evaluate.curves import Floats, Ints, checked
 from hashformer.model.calibration import HeadCalibration
 
-# How far, in factors of e, the scale strays from 1 before the prior speaks up: 2 is a factor of 7.
+# How far, in factors of e, the scale strays from its prior before that speaks up: 2 is a factor of 7.
 _SCALE_SPREAD = 2.0
 
 
@@ -22,8 +22,8 @@ def fit(labels: ArrayLike, logits: ArrayLike, *, fake_share: float | None = None
     Three things keep it finite and monotone. The targets are Platt's, (n₁ + 1) / (n₁ + 2) for a fake and
     1 / (n₀ + 2) for a real one, as if each class had one more sample of the other kind: separable data would
     otherwise ask for an infinite scale. The scale is the exponential of what is fitted, thus positive: the
-    order of scores, and with it AUC and EER, never changes. A weak prior pulls its logarithm to 0, so that
-    logits that order the files wrongly end at a small scale, not at none.
+    order of scores, and with it AUC and EER, never changes. A weak prior pulls it to 1 / (spread of the
+    logits), so that logits that order the files wrongly end at a small scale, not at none.
 
     Args:
         labels: 0 (real) or 1 (fake), (n,).
@@ -42,27 +42,29 @@ def fit(labels: ArrayLike, logits: ArrayLike, *, fake_share: float | None = None
     targets = np.where(labels == 1, (n_fake + 1) / (n_fake + 2), 1 / (n_real + 2))
     share = n_fake / len(labels) if fake_share is None else fake_share
     weights = np.where(labels == 1, share / n_fake, (1 - share) / n_real) * len(labels)
-    # In units of the logits' own spread, so that the search starts near its end whatever the head's range.
-    unit = float(logits.std()) or 1.0
+    # In the logits' own units, so that neither the search nor the prior depends on the head's range.
+    centre, spread = float(logits.mean()), float(logits.std())
+    # Equal numbers differ by rounding.
+    unit = spread if spread > 1e-9 * float(np.abs(logits).max()) else 1.0
     found = minimize(
         _penalised,
-        x0=np.array([np.log(unit), 0.0]),
-        args=(logits / unit, targets, weights, np.log(unit)),
+        x0=np.zeros(2),
+        args=((logits - centre) / unit, targets, weights),
         jac=True,
         method="L-BFGS-B",
         options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000},
     )
-    log_scale, bias = (float(x) for x in found.x)
-    if not np.isfinite([log_scale, bias]).all():
+    scale, bias = float(np.exp(found.x[0])) / unit, float(found.x[1])
+    if not np.isfinite([scale, bias]).all():
         raise EvaluationError(f"calibration of {len(labels)} logits did not converge: {found.message}")
-    return HeadCalibration(scale=float(np.exp(log_scale)) / unit, bias=bias)
+    return HeadCalibration(scale=scale, bias=bias - scale * centre)
 
 
-def _penalised(x: Floats, logits: Floats, targets: Floats, weights: Floats, centre: float) -> tuple[float, Floats]:
+def _penalised(x: Floats, logits: Floats, targets: Floats, weights: Floats) -> tuple[float, Floats]:
     """Weighted cross-entropy with the prior on log scale, and its gradient."""
     scale = np.exp(x[0])
     z = scale * logits + x[1]
-    away = (x[0] - centre) / _SCALE_SPREAD
+    away = x[0] / _SCALE_SPREAD
     loss = float(weights @ (np.logaddexp(0, z) - targets * z)) + 0.5 * away**2
     error = weights * (expit(z) - targets)
     gradient = np.array([scale * (error @ logits) + away / _SCALE_SPREAD, error.sum()])
