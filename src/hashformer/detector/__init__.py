@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -12,21 +13,31 @@ from hashformer.clock import Stopwatch
 from hashformer.data.batch import collate
 from hashformer.data.clips import cut
 from hashformer.data.features import SoundFeatures
-from hashformer.data.quality import judge
-from hashformer.detector.tally import Tally
+from hashformer.data.quality import Judged, judge
+from hashformer.detector.tally import ClipAnswer, Tally, why
 from hashformer.detector.verdict import verdict
 from hashformer.errors import ConfigError, MediaError
 from hashformer.faces.follow import FaceFinder
 from hashformer.media import probe
 from hashformer.model.weights import LoadedModel, load_model
 from hashformer.preprocess.extract import extract
-from hashformer.results import Detection
+from hashformer.preprocess.record import PrepareSettings
+from hashformer.preprocess.store import read_record, read_samples
+from hashformer.results import Detection, MediaInfo
 from hashformer.timeline import SCORES, ClipScore
-from hashformer.types import Clip, Sample
+from hashformer.types import Sample
 
-__all__ = ["Detector"]
+__all__ = ["ClipAnswer", "Detector", "Examined"]
 
 UNTRAINED = "the weights are not trained: these scores mean nothing"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The answer for a file, and for each of its clips in order of time, then of face."""
+
+    detection: Detection
+    clips: list[ClipAnswer]
 
 
 class Detector:
@@ -56,6 +67,7 @@ class Detector:
         self._batch_size = batch_size
         self.config = self._loaded.config
         self.weights = self._loaded.info
+        self._reads = frozenset(self.config.model.modalities)
         self._features = SoundFeatures(self.config.features, sample_rate_hz=self.config.clip.sample_rate_hz)
         self._finder = FaceFinder(self.config.faces)
 
@@ -72,22 +84,58 @@ class Detector:
         Raises:
             MediaError: If the file cannot be read or decoded.
         """
+        return self.examine(path, progress=progress).detection
+
+    def examine(self, path: str | Path, *, progress: Callable[[float, float | None], None] | None = None) -> Examined:
+        """Score one file, and say what became of each of its clips; otherwise as `detect`."""
         path = Path(path)
         stopwatch, problems = Stopwatch(), list[str]()
         info = probe(path)
         sha256 = _sha256(path)
         samples = extract(path, info, self.config, self._finder, stopwatch=stopwatch, problems=problems)
         tally = self._score(samples, stopwatch, lambda done_s: progress(done_s, info.duration_s) if progress else None)
-        return verdict(
+        return self._examined(tally, stopwatch, path=_text(path), sha256=sha256, media=info, warnings=problems)
+
+    def examine_prepared(self, folder: Path) -> Examined:
+        """Score a file that `hashformer preprocess` prepared: faces are not looked for again.
+
+        Args:
+            folder: Of the one file.
+
+        Raises:
+            StoreError: If it is not there or damaged.
+            MediaError: If its crops or sound cannot be decoded.
+            ConfigError: If it was prepared at other rates, or with other faces, than these weights read.
+        """
+        record, stopwatch = read_record(folder), Stopwatch()
+        wanted = PrepareSettings.of(self.config)
+        for name in ("fps", "sample_rate_hz", "faces"):
+            made, needed = getattr(record.settings, name), getattr(wanted, name)
+            if made != needed:
+                raise ConfigError(
+                    f"{folder}: was prepared with {name} {made}, the weights {self.weights.name} read {needed}. "
+                    "Prepare the files with the config of these weights."
+                )
+        tally = self._score(stopwatch.each("decode", read_samples(folder)), stopwatch, lambda _: None)
+        source = record.source
+        return self._examined(
+            tally, stopwatch, path=source.path, sha256=source.sha256, media=source.media, warnings=record.problems
+        )
+
+    def _examined(
+        self, tally: Tally, stopwatch: Stopwatch, *, path: str, sha256: str, media: MediaInfo, warnings: list[str]
+    ) -> Examined:
+        detection = verdict(
             tally,
             self.config,
-            path=_text(path),
+            path=path,
             sha256=sha256,
-            media=info,
+            media=media,
             weights=self.weights,
-            warnings=([] if self.weights.trained else [UNTRAINED]) + problems,
+            warnings=([] if self.weights.trained else [UNTRAINED]) + warnings,
             timings_s={name: round(seconds, 4) for name, seconds in stopwatch.seconds.items()},
         )
+        return Examined(detection, tally.answers)
 
     def detect_all(
         self, paths: Iterable[str | Path], *, progress: Callable[[float, float | None], None] | None = None
@@ -110,12 +158,12 @@ class Detector:
     def _score(self, samples: Iterable[Sample], stopwatch: Stopwatch, progress: Callable[[float], None]) -> Tally:
         tally = Tally()
         clips = cut(tally.watch(samples), self.config.clip, context_samples=self._features.context_samples)
-        waiting: list[Clip] = []
+        waiting: list[Judged] = []
         for clip in clips:
-            judged = judge(clip, self.config.quality)
+            judged = self._readable(judge(clip, self.config.quality))
             tally.note(judged)
             if not judged.empty:
-                waiting.append(judged.clip)
+                waiting.append(judged)
             if len(waiting) == self._batch_size:
                 self._score_batch(waiting, tally, stopwatch)
                 waiting = []
@@ -124,16 +172,34 @@ class Detector:
             self._score_batch(waiting, tally, stopwatch)
         return tally
 
-    def _score_batch(self, clips: Sequence[Clip], tally: Tally, stopwatch: Stopwatch) -> None:
+    def _readable(self, judged: Judged) -> Judged:
+        """Without the streams that this model has no eyes or ears for."""
+        clip = judged.clip
+        if clip.waveform is not None and "audio" not in self._reads:
+            judged = replace(judged, clip=replace(clip, waveform=None), no_audio="these weights read no sound")
+        if clip.frames is not None and self._reads <= {"audio"}:
+            blind = replace(judged.clip, frames=None, landmarks=None, boxes=None)
+            judged = replace(judged, clip=blind, no_video="these weights read no picture")
+        return judged
+
+    def _score_batch(self, judged: Sequence[Judged], tally: Tally, stopwatch: Stopwatch) -> None:
         with stopwatch.stage("features"):
-            batch = collate(clips, self._features).to(self._device)
+            batch = collate([entry.clip for entry in judged], self._features).to(self._device)
         with stopwatch.stage("model"), torch.inference_mode():
             output = self._loaded.model(batch)
             scores = {name: score.tolist() for name, score in self._loaded.scores(output).items()}
+            logits = {name: logit.float().tolist() for name, logit in output.logits.items()}
             valid = {name: mask.tolist() for name, mask in output.valid.items()}
-        for row, clip in enumerate(clips):
-            judged = {name: scores[name][row] for name in SCORES if valid[name][row]}
-            tally.add(clip, ClipScore(window=clip.window, track_id=clip.track_id, scores=judged))
+        for row, entry in enumerate(judged):
+            heads = [name for name in SCORES if valid[name][row]]
+            answer = ClipAnswer(
+                window=entry.clip.window,
+                track_id=None if entry.clip.frames is None else entry.clip.track_id,
+                scores={name: scores[name][row] for name in heads},
+                logits={name: logits[name][row] for name in heads},
+                reason=why(entry),
+            )
+            tally.add(entry, answer)
 
     def close(self) -> None:
         """Free the face models."""

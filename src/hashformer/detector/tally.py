@@ -1,7 +1,7 @@
 """What is gathered while the clips of one file pass by: scores, faces seen, reasons, thumbnails."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -9,8 +9,29 @@ import numpy as np
 
 from hashformer.data.quality import Judged
 from hashformer.results import ScoreName, Thumbnail
+from hashformer.timebase import Window
 from hashformer.timeline import ClipScore
 from hashformer.types import Clip, Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipAnswer:
+    """What became of one clip.
+
+    Attributes:
+        window: The seconds it covers.
+        track_id: The face; None for sound alone, also where the face was taken out.
+        scores: What was judged; empty if nothing could be.
+        logits: The same heads before calibration.
+        reason: What could not be judged and why; empty if all that was there was judged.
+    """
+
+    window: Window
+    track_id: int | None
+    scores: Mapping[ScoreName, float] = field(default_factory=dict)
+    logits: Mapping[ScoreName, float] = field(default_factory=dict)
+    reason: str = ""
+
 
 N_THUMBNAILS = 6
 """Most suspect moments that are kept for each face."""
@@ -71,6 +92,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.tracks: dict[int, TrackTally] = {}
+        self.clips: list[ClipAnswer] = []
         self.sound: list[ClipScore] = []
         self.sound_faults: Counter[str] = Counter()
         self.n_frames = 0
@@ -80,6 +102,19 @@ class Tally:
     def scores(self) -> list[ClipScore]:
         """The scores of every clip with a face that could be judged, then those of the sound."""
         return [score for track in self.tracks.values() for score in track.scores] + self.sound
+
+    @property
+    def answers(self) -> list[ClipAnswer]:
+        """What became of each clip, in order of time, then of face.
+
+        The sound of a window whose faces were taken out stands once, and not at all beside a face that was
+        judged with it.
+        """
+        with_face = {answer.window for answer in self.clips if answer.scores and answer.track_id is not None}
+        alone = {a.window: a for a in self.clips if a.scores and a.track_id is None and a.window not in with_face}
+        rest = [answer for answer in self.clips if not answer.scores or answer.track_id is not None]
+        kept = [*alone.values(), *rest]
+        return sorted(kept, key=lambda a: (a.window.first_frame, -1 if a.track_id is None else a.track_id))
 
     def watch(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         """Pass Samples on and note which faces they show."""
@@ -95,6 +130,9 @@ class Tally:
     def note(self, judged: Judged) -> None:
         """Count a clip and the reasons why a part of it could not be judged."""
         self.n_clips += 1
+        if judged.empty:
+            reason = why(judged)
+            self.clips.append(ClipAnswer(window=judged.clip.window, track_id=judged.clip.track_id, reason=reason))
         if judged.no_audio:
             self.sound_faults[judged.no_audio] += 1
         if judged.clip.track_id is not None:
@@ -104,14 +142,22 @@ class Tally:
             if judged.no_video:
                 track.faults[judged.no_video] += 1
 
-    def add(self, clip: Clip, score: ClipScore) -> None:
+    def add(self, judged: Judged, answer: ClipAnswer) -> None:
         """Take the scores of a clip."""
+        clip = judged.clip
+        score = ClipScore(window=clip.window, track_id=answer.track_id, scores=answer.scores)
+        self.clips.append(answer)
         if clip.waveform is not None and (not self.sound or self.sound[-1].window != clip.window):
-            heard: dict[ScoreName, float] = {name: value for name, value in score.scores.items() if name == "audio"}
-            if clip.frames is None and "overall" in score.scores:
-                heard["overall"] = score.scores["overall"]
+            heard: dict[ScoreName, float] = {name: value for name, value in answer.scores.items() if name == "audio"}
+            if clip.frames is None and "overall" in answer.scores:
+                heard["overall"] = answer.scores["overall"]
             self.sound.append(ClipScore(window=clip.window, track_id=None, scores=heard))
         if clip.frames is not None and clip.track_id is not None:
             track = self.tracks[clip.track_id]
             track.scores.append(score)
-            track.remember(clip, score.scores["overall"])
+            track.remember(clip, answer.scores["overall"])
+
+
+def why(judged: Judged) -> str:
+    """What of a clip could not be judged; empty if all that it has could."""
+    return "; ".join(reason for reason in (judged.no_video, judged.no_audio) if reason)
