@@ -38,10 +38,7 @@ class WeightedMetrics:
         order, ends = self._order
         ordered, fake = weights[:, order], self.labels[order] == 1
         positives, negatives = ordered * fake, ordered * ~fake
-        start = np.zeros((len(weights), 1))
-        return tuple(  # type: ignore[return-value]
-            np.concatenate([start, part.cumsum(1)[:, ends]], axis=1) for part in (positives, negatives)
-        )
+        return _cumulated(positives, ends), _cumulated(negatives, ends)
 
     def auc(self, weights: Weights) -> Floats:
         """Area under the ROC."""
@@ -64,7 +61,8 @@ class WeightedMetrics:
         rows = np.arange(len(weights))
         low, high = above[rows, after - 1], above[rows, after]
         share = _ratio(-low, high - low)
-        return fpr[rows, after - 1] + share * (fpr[rows, after] - fpr[rows, after - 1])
+        before = fpr[rows, after - 1]
+        return np.asarray(before + share * (fpr[rows, after] - before), dtype=np.float64)
 
     def tpr_at_fpr(self, weights: Weights, *, fpr: float) -> Floats:
         """Share of fakes found at no more than this false positive rate."""
@@ -125,6 +123,10 @@ WEIGHTED: dict[str, Callable[[WeightedMetrics, Weights], Floats]] = {
     "brier": WeightedMetrics.brier,
     "ece": WeightedMetrics.ece,
 }
+
+
+def _cumulated(counts: Floats, ends: Ints) -> Floats:
+    return np.concatenate([np.zeros((len(counts), 1)), counts.cumsum(axis=1)[:, ends]], axis=1)
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
