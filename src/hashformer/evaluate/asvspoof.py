@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from hashformer.errors import EvaluationError
 from hashformer.evaluate.curves import checked, roc
-from hashformer.evaluate.metrics import Value, eer, eer_threshold
+from hashformer.evaluate.metrics import Value, eer, equal_error_threshold
 
 NO_ASV = (
     "min t-DCF needs the scores of the official speaker verifier (ASVspoof2019.LA.asv.*.scores.txt), which were "
@@ -114,18 +114,19 @@ def asv_error_rates(target: ArrayLike, nontarget: ArrayLike, spoof: ArrayLike) -
     Raises:
         EvaluationError: If one of them is empty or holds a score that is not finite.
     """
-    groups = {"target": target, "nontarget": nontarget, "spoof": spoof}
-    arrays = {name: np.asarray(scores, dtype=np.float64) for name, scores in groups.items()}
-    for name, scores in arrays.items():
-        if not len(scores):
-            raise EvaluationError(f"the speaker verifier has no {name} scores")
-    labels = np.repeat([1, 0], [len(arrays["target"]), len(arrays["nontarget"])])
-    threshold = eer_threshold(labels, np.concatenate([arrays["target"], arrays["nontarget"]])).value
-    checked(np.zeros(len(arrays["spoof"]), dtype=np.int64), arrays["spoof"])
+    right, other, spoofed = (np.asarray(scores, dtype=np.float64) for scores in (target, nontarget, spoof))
+    _, spoofed = checked(np.zeros(spoofed.shape, dtype=np.int64), spoofed)
+    curve = roc(np.repeat([1, 0], [len(right), len(other)]), np.concatenate([right, other]))
+    if curve is None or not len(spoofed):
+        raise EvaluationError(
+            "errors of a speaker verifier need scores of all three kinds, got "
+            f"{len(right)} target, {len(other)} nontarget and {len(spoofed)} spoof"
+        )
+    threshold = equal_error_threshold(curve)
     return AsvErrorRates(
-        miss=float((arrays["target"] < threshold).mean()),
-        false_alarm=float((arrays["nontarget"] >= threshold).mean()),
-        miss_spoof=float((arrays["spoof"] < threshold).mean()),
+        miss=float((right < threshold).mean()),
+        false_alarm=float((other >= threshold).mean()),
+        miss_spoof=float((spoofed < threshold).mean()),
     )
 
 

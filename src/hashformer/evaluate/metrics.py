@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn import metrics as sk
 
 from hashformer.errors import EvaluationError
-from hashformer.evaluate.curves import Ints, checked, reliability, roc
+from hashformer.evaluate.curves import Ints, Roc, checked, reliability, roc
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,14 @@ def eer_threshold(labels: ArrayLike, scores: ArrayLike) -> Value:
     curve = roc(labels, scores)
     if lacking or curve is None:
         return lacking or Value(None, len(labels), "no ROC")
+    return Value(equal_error_threshold(curve), len(labels))
+
+
+def equal_error_threshold(curve: Roc) -> float:
+    """The threshold on a ROC at which both error rates come closest, the stricter of two equally close."""
     # The first point, infinity, is no score that a file can reach.
     distance = np.abs(curve.fpr - (1 - curve.tpr))[1:]
-    return Value(float(curve.thresholds[1:][np.argmin(distance)]), len(labels))
+    return float(curve.thresholds[1:][np.argmin(distance)])
 
 
 def accuracy(labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.5) -> Value:
