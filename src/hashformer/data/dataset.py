@@ -1,71 +1,33 @@
 """Labelled clips for training and evaluation, from prepared files."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_worker_info
 
 from hashformer.config import ClipConfig, QualityConfig
 from hashformer.config.views import ViewConfig
 from hashformer.data.augment import augment
-from hashformer.data.batch import collate
 from hashformer.data.clips import cut
 from hashformer.data.features import SoundFeatures
 from hashformer.data.labels import clip_labels
+from hashformer.data.loaded import CollateExamples, Example, Loaded, Parcel
 from hashformer.data.manifest import Row
 from hashformer.data.quality import judge
 from hashformer.data.sampling import balanced_weights
 from hashformer.errors import StoreError
 from hashformer.preprocess.store import read_samples
-from hashformer.timebase import Window
-from hashformer.types import Batch, Clip
+from hashformer.types import Clip
+
+__all__ = ["ClipLoader", "Example", "Loaded", "PreparedClips", "clip_loader", "loader_of", "prepared_rows"]
 
 _BUFFER_CLIPS = 32
 """Clips that wait to be drawn, so that those of one file do not come in a row; about 80 MB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """One labelled clip.
-
-    Attributes:
-        clip: The clip, augmented if the dataset does so.
-        second: The same clip in another view; None unless two views are drawn.
-        labels: As `labels.clip_labels` gives them.
-        row_idx: Which row of the manifest it comes from.
-    """
-
-    clip: Clip
-    second: Clip | None
-    labels: dict[str, float]
-    row_idx: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A batch with what is true of it.
-
-    Attributes:
-        batch: What the model reads.
-        second: The second view of the same clips, or None.
-        labels: `video`, `audio`, `sync`, `overall`: (B,) float32, NaN where not known.
-        row_idx: Row of the manifest of each clip.
-        windows: Seconds of each clip.
-        track_ids: Face of each clip; None for sound alone.
-    """
-
-    batch: Batch
-    second: Batch | None
-    labels: dict[str, Tensor]
-    row_idx: list[int]
-    windows: list[Window]
-    track_ids: list[int | None]
 
 
 def prepared_rows(rows: Sequence[Row], root: Path) -> tuple[list[Row], list[Row]]:
@@ -167,12 +129,30 @@ class PreparedClips(IterableDataset[Example]):
             second=views[1] if len(views) > 1 else None,
             labels=clip_labels(self.rows[row_idx], clip.window),
             row_idx=row_idx,
+            method=self.rows[row_idx].method,
+            corpus=self.rows[row_idx].corpus,
         )
 
 
-def clip_loader(
-    dataset: PreparedClips, features: SoundFeatures, *, batch_size: int, workers: int = 0
-) -> DataLoader[Loaded]:
+class ClipLoader:
+    """Gives `Loaded` batches; any number of times, and each time may be left half-way.
+
+    Args:
+        loader: Gives Parcels.
+    """
+
+    def __init__(self, loader: DataLoader[Parcel]) -> None:
+        self._loader = loader
+
+    def __iter__(self) -> Iterator[Loaded]:
+        for parcel in self._loader:
+            yield parcel.open()
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+
+def clip_loader(dataset: PreparedClips, features: SoundFeatures, *, batch_size: int, workers: int = 0) -> ClipLoader:
     """A loader of `Loaded` batches.
 
     Args:
@@ -188,31 +168,43 @@ def clip_loader(
         raise ValueError(
             f"context_samples: {dataset.context_samples} in the dataset, {features.context_samples} needed"
         )
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]  # it gives Examples; collate_fn makes Loaded of them
-        batch_size=batch_size,
-        num_workers=workers,
-        collate_fn=_Collate(features),
-        persistent_workers=False,
-        multiprocessing_context="spawn" if workers else None,
+    return loader_of(dataset, CollateExamples(features), batch_size=batch_size, workers=workers)
+
+
+def loader_of(
+    dataset: Dataset[Any],
+    collate: Callable[[Sequence[Any]], Parcel],
+    *,
+    batch_size: int | None = 1,
+    batch_sampler: Sampler[list[int]] | None = None,
+    workers: int = 0,
+) -> ClipLoader:
+    """A loader over any dataset whose items `collate` makes Parcels of.
+
+    Args:
+        dataset: Map-style or iterable.
+        collate: Makes a Parcel of a list of items.
+        batch_size: Items in a batch.
+        batch_sampler: Which items come together, for a map-style dataset; `batch_size` then does not count.
+        workers: Processes that read beside this one.
+    """
+    chosen: dict[str, Any] = {"batch_size": batch_size} if batch_sampler is None else {"batch_sampler": batch_sampler}
+    return ClipLoader(
+        DataLoader(
+            dataset,
+            num_workers=workers,
+            collate_fn=collate,
+            multiprocessing_context="spawn" if workers else None,
+            worker_init_fn=quiet_worker,
+            **chosen,
+        )
     )
 
 
-@dataclass(frozen=True)
-class _Collate:
-    features: SoundFeatures
-
-    def __call__(self, examples: Sequence[Example]) -> Loaded:
-        seconds = [example.second for example in examples if example.second is not None]
-        names: Mapping[str, float] = examples[0].labels
-        return Loaded(
-            batch=collate([example.clip for example in examples], self.features),
-            second=collate(seconds, self.features) if seconds else None,
-            labels={name: torch.tensor([example.labels[name] for example in examples]) for name in names},
-            row_idx=[example.row_idx for example in examples],
-            windows=[example.clip.window for example in examples],
-            track_ids=[example.clip.track_id for example in examples],
-        )
+def quiet_worker(_: int) -> None:
+    """Let a worker use one thread: there are as many workers as cores."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
 
 
 def _share_of_this_process() -> tuple[int, int]:
