@@ -9,6 +9,9 @@ from hashformer.results import Detection, MediaInfo, Scores, Second, Segment, Tr
 from hashformer.timebase import frame_time_s
 from hashformer.timeline import file_scores, merge, per_second, pool_clips, segments
 
+NOT_JUDGED = "was not judged"
+"""In the warnings that say which part of a file has no score."""
+
 
 def verdict(  # noqa: PLR0913 -- everything that the answer states
     tally: Tally,
@@ -38,8 +41,8 @@ def verdict(  # noqa: PLR0913 -- everything that the answer states
         missing = []
     else:
         reason = None
-        missing = [f"the picture was not judged: {no_video}"] if no_video else []
-        missing += [f"the sound was not judged: {no_audio}"] if no_audio else []
+        missing = [f"the picture {NOT_JUDGED}: {no_video}"] if no_video else []
+        missing += [f"the sound {NOT_JUDGED}: {no_audio}"] if no_audio else []
     return Detection(
         path=path,
         sha256=sha256,
