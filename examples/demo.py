@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hashformer.assets import SAMPLE_CLIP, asset_path
 from hashformer.config import FaceConfig
 from hashformer.detector import Detector
 from hashformer.errors import HashFormerError
-from hashformer.faces.assets import SAMPLE_CLIP, asset_path
 from hashformer.faces.detect import FaceDetector
 from hashformer.faces.landmarks import FaceLandmarker
 from hashformer.media.video import frames

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from hashformer.assets import FACE_DETECTOR, FACE_LANDMARKER, IMAGE_STEM, SAMPLE_CLIP, asset_path
 from hashformer.cache import cache_dir
 from hashformer.config import FaceConfig
-from hashformer.faces.assets import FACE_DETECTOR, FACE_LANDMARKER, SAMPLE_CLIP, asset_path
 from hashformer.faces.follow import FaceFinder
 from make_faces import clip_frames
 
@@ -25,6 +25,12 @@ def cached(asset):
 def sample_clip():
     """Path of four seconds of a real man speaking, silent, 176 × 144 at 29.97 fps."""
     return cached(SAMPLE_CLIP)
+
+
+@pytest.fixture(scope="session")
+def image_stem():
+    """Path of the image weights that the mobile stem may start from."""
+    return cached(IMAGE_STEM)
 
 
 @pytest.fixture(scope="session")

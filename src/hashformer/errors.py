@@ -18,7 +18,7 @@ class MediaError(HashFormerError):
 
 
 class AssetError(HashFormerError):
-    """A face model file is missing, broken, or could not be fetched."""
+    """A model file of others is missing, broken, or could not be fetched."""
 
 
 class StoreError(HashFormerError):

@@ -6,8 +6,8 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
+from hashformer.assets import FACE_DETECTOR, asset_path
 from hashformer.config import FaceConfig
-from hashformer.faces.assets import FACE_DETECTOR, asset_path
 from hashformer.faces.runtime import as_image, starting
 from hashformer.types import Floats
 

@@ -10,7 +10,7 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-from hashformer.faces.assets import FACE_LANDMARKER, asset_path
+from hashformer.assets import FACE_LANDMARKER, asset_path
 from hashformer.faces.runtime import as_image, starting
 from hashformer.types import Floats
 

@@ -1,4 +1,4 @@
-"""From logits to P(fake): one scale and bias for each head, kept in the weight file."""
+"""From logits to P(fake), and from P(fake) to a decision; kept in the weight file."""
 
 from pydantic import Field
 
@@ -13,12 +13,18 @@ class HeadCalibration(Settings):
 
 
 class Calibration(Settings):
-    """Calibration of every head of `types.HEADS`; the identity unless it was fitted."""
+    """Calibration of every head of `types.HEADS`; the identity unless it was fitted.
+
+    `thresholds` says from which score on a file counts as fake, by the share of real files that then do so
+    too, as text: `0.01`, `0.05`, `0.1`. Empty unless they were measured. One above 1 says that there were too
+    few real files for such a rate.
+    """
 
     overall: HeadCalibration = HeadCalibration()
     video: HeadCalibration = HeadCalibration()
     audio: HeadCalibration = HeadCalibration()
     sync: HeadCalibration = HeadCalibration()
+    thresholds: dict[str, float] = Field(default_factory=dict)
 
     def head(self, name: str) -> HeadCalibration:
         """That of one head, by its name in `types.HEADS`."""

@@ -7,9 +7,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hashformer.assets import FACE_DETECTOR, FACE_LANDMARKER
 from hashformer.config import Config, FaceConfig
 from hashformer.errors import StoreError
-from hashformer.faces.assets import FACE_DETECTOR, FACE_LANDMARKER
 from hashformer.media.crops import CODEC, OPTIONS
 from hashformer.results import MediaInfo
 

