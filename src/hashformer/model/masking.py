@@ -131,8 +131,8 @@ def drop_modalities(batch: Batch, probability: float, *, generator: Chance = Non
     if not present:
         return batch
     has = torch.stack([mask.any(1) for mask in present.values()], 1).cpu()  # (B, streams)
-    keep = has & (_rand(*has.shape, generator) >= probability)
-    favourite = torch.where(has, _rand(*has.shape, generator), -1.0).argmax(1)
+    keep = has & (_rand(has.shape[0], has.shape[1], generator) >= probability)
+    favourite = torch.where(has, _rand(has.shape[0], has.shape[1], generator), -1.0).argmax(1)
     rescued = torch.nn.functional.one_hot(favourite, has.shape[1]).bool() & has
     keep = torch.where(keep.any(1, keepdim=True), keep, rescued)
     return replace(
