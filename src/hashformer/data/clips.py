@@ -1,6 +1,6 @@
 """Clips from Samples: what training and detection both cut, so that they cannot disagree."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -48,6 +48,17 @@ def cut(samples: Iterable[Sample], config: ClipConfig, *, context_samples: int =
     if end > covered and end >= config.min_frames * config.n_frames:
         last = Window(max(0, end - config.n_frames), config.n_frames, config.fps)
         yield from _cut_window(held, last, config, context_samples)
+
+
+def clips_of(samples: Sequence[Sample], window: Window, config: ClipConfig, *, context_samples: int = 0) -> list[Clip]:
+    """Cut one window of any length out of Samples: a Clip for each face, or one of sound alone, as `cut` does.
+
+    Raises:
+        ConfigError: If the Samples were made at other rates than the clips'.
+    """
+    for sample in samples:
+        _check_rates(sample, config)
+    return list(_cut_window(list(samples), window, config, context_samples))
 
 
 def _check_rates(sample: Sample, config: ClipConfig) -> None:

@@ -18,9 +18,9 @@ from hashformer.data.features import SoundFeatures
 from hashformer.data.labels import clip_labels
 from hashformer.data.loaded import CollateExamples, Example, Loaded, Parcel
 from hashformer.data.manifest import Row
+from hashformer.data.prepared import check_prepared, prepared_rows
 from hashformer.data.quality import judge
 from hashformer.data.sampling import balanced_weights
-from hashformer.errors import StoreError
 from hashformer.preprocess.store import read_samples
 from hashformer.types import Clip
 
@@ -28,15 +28,6 @@ __all__ = ["ClipLoader", "Example", "Loaded", "PreparedClips", "clip_loader", "l
 
 _BUFFER_CLIPS = 32
 """Clips that wait to be drawn, so that those of one file do not come in a row; about 80 MB."""
-
-
-def prepared_rows(rows: Sequence[Row], root: Path) -> tuple[list[Row], list[Row]]:
-    """Split rows into those whose file was prepared under `root` and those that are missing there."""
-    done: list[Row] = []
-    missing: list[Row] = []
-    for row in rows:
-        (done if (root / row.path / "sample.json").is_file() else missing).append(row)
-    return done, missing
 
 
 class PreparedClips(IterableDataset[Example]):
@@ -76,13 +67,7 @@ class PreparedClips(IterableDataset[Example]):
         views: Sequence[ViewConfig] = (),
         seed: int = 0,
     ) -> None:
-        if not rows:
-            raise StoreError(f"{root}: no rows to load. Is the manifest empty, or its split misspelt?")
-        if missing := prepared_rows(rows, root)[1]:
-            raise StoreError(
-                f"{root}: {len(missing)} of {len(rows)} files were not prepared, {missing[0].path} for one. "
-                "Prepare them, or leave them out with prepared_rows."
-            )
+        check_prepared(rows, root)
         self.rows, self.root, self.clip, self.quality = list(rows), root, clip, quality
         self.context_samples, self.draw, self.clips_per_file = context_samples, draw, clips_per_file
         self.views, self.seed, self.epoch = tuple(views), seed, 0
@@ -146,7 +131,8 @@ class ClipLoader:
 
     def __iter__(self) -> Iterator[Loaded]:
         for parcel in self._loader:
-            yield parcel.open()
+            if (loaded := parcel.open()) is not None:
+                yield loaded
 
     def __len__(self) -> int:
         return len(self._loader)

@@ -113,12 +113,15 @@ class Parcel:
 
     Attributes:
         content: The fields of `Loaded`: arrays that own their memory for tensors, `Stacked` for packed batches.
+            Nothing if there is no example.
     """
 
     content: dict[str, Any]
 
-    def open(self) -> Loaded:
-        """The batch."""
+    def open(self) -> Loaded | None:
+        """The batch; None if nothing of it could be judged."""
+        if not self.content:
+            return None
         return Loaded(**{name: _opened(value) for name, value in self.content.items()})
 
 
@@ -144,6 +147,8 @@ class CollateGroups:
         """Join them; groups stay in order, and the first of a group is what the others of it were made of."""
         examples = [example for group in groups for example in group]
         seconds = [example.second for example in examples if example.second is not None]
+        if not examples:
+            return Parcel({})
         names: Mapping[str, float] = examples[0].labels
         refused = [name for example in examples for name in example.refused]
         content: dict[str, Any] = {
@@ -189,6 +194,10 @@ def _masks(examples: Sequence[Example]) -> Floats | None:
 def _pairs(groups: Sequence[Sequence[Example]]) -> NDArray[np.int64]:
     pairs, first = [], 0
     for group in groups:
-        pairs += [(first, first + k) for k, example in enumerate(group) if k and example.kind]
+        pairs += [
+            (first, first + k)
+            for k, example in enumerate(group)
+            if example.kind and example.clip.window == group[0].clip.window
+        ]
         first += len(group)
     return np.asarray(pairs, np.int64).reshape(-1, 2)

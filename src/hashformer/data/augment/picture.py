@@ -27,7 +27,7 @@ def affine(
     What comes in from outside is the picture mirrored at its border, so that no black edge is learnt.
 
     Args:
-        frames: (T, 3, H, W) uint8.
+        frames: (T, 3, H, W) uint8; or a mask, (T, 1, H, W).
         landmarks: (T, K, 2), pixels.
         angle_deg: Anticlockwise.
         shift: To the right and down, in shares of the side.
@@ -44,7 +44,7 @@ def affine(
     moved = np.empty_like(frames)
     for index, frame in enumerate(frames):
         turned = cv2.warpAffine(np.moveaxis(frame, 0, -1), matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
-        moved[index] = np.moveaxis(np.asarray(turned, np.uint8), -1, 0)
+        moved[index] = np.moveaxis(np.asarray(turned, np.uint8).reshape(size, size, -1), -1, 0)
     return moved, (landmarks @ turn.T + offset).astype(np.float32)
 
 
@@ -78,21 +78,23 @@ def blur(frames: Frames, *, sigma_px: float) -> Frames:
     return np.ascontiguousarray(np.moveaxis(np.asarray(blurred, np.uint8), -1, 1))
 
 
-def erase(frames: Frames, *, area: float, ratio: float, place: tuple[float, float]) -> Frames:
-    """Fill a rectangle with the clip's mean colour.
+def erase(frames: Frames, *, area: float, ratio: float, place: tuple[float, float], fill: int | None = None) -> Frames:
+    """Fill a rectangle.
 
     Args:
         frames: (T, 3, H, W) uint8.
         area: Share of the picture.
         ratio: Height over width.
         place: Of the rectangle among all that fit, 0–1 from left to right and from top to bottom.
+        fill: With what; None for the clip's mean colour.
     """
     size = frames.shape[-1]
     height = min(size, max(1, round(size * math.sqrt(area * ratio))))
     width = min(size, max(1, round(size * math.sqrt(area / ratio))))
     left, top = round(place[0] * (size - width)), round(place[1] * (size - height))
     erased = frames.copy()
-    erased[..., top : top + height, left : left + width] = frames.mean((0, 2, 3)).astype(np.uint8)[:, None, None]
+    colour = frames.mean((0, 2, 3)).astype(np.uint8)[:, None, None] if fill is None else np.uint8(fill)
+    erased[..., top : top + height, left : left + width] = colour
     return erased
 
 
