@@ -60,7 +60,7 @@ def to_html(document: Document, *, title: str = "Deepfake detection report") -> 
             entries=entries,
             threshold=threshold,
             untrained=[entry for entry in entries if not entry.trained],
-            settings=list(_flatten(document.settings)),
+            settings=list(flatten(document.settings)),
         )
     )
 
@@ -76,8 +76,11 @@ def _entry(number: int, file: Detection, threshold: float) -> _Entry:
     )
 
 
-def _environment(threshold: float) -> Environment:
-    # File names are hostile input: all text is escaped, and no character may hide or turn what follows.
+def page_environment() -> Environment:
+    """Templates in which all text is escaped and no character may hide or turn what follows.
+
+    File names are hostile input.
+    """
     environment = Environment(
         loader=PackageLoader("hashformer.report"),
         autoescape=True,
@@ -86,13 +89,17 @@ def _environment(threshold: float) -> Environment:
         lstrip_blocks=True,
         finalize=_show,
     )
+    environment.filters |= {"moment": wording.moment, "drawing": Markup}
+    return environment
+
+
+def _environment(threshold: float) -> Environment:
+    environment = page_environment()
     environment.filters |= {
         "score": lambda score: wording.score_text(score, threshold),
         "clock": wording.clock,
-        "moment": wording.moment,
         "size": wording.size_text,
         "data_uri": _data_uri,
-        "drawing": Markup,
     }
     environment.globals |= {
         "score_names": wording.SCORE_NAMES,
@@ -110,10 +117,10 @@ def _data_uri(thumbnail: Thumbnail) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(thumbnail.jpeg).decode("ascii")
 
 
-def _flatten(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+def flatten(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested settings as rows: `clip.duration_s`, 1.0."""
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -1,19 +1,17 @@
 """The timeline of a file as a drawing: curves of the scores over time, suspect stretches, threshold."""
 
-import io
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from hashformer.report.svg import COLOURS, inline_svg
 from hashformer.report.wording import SCORE_NAMES, axis_clock, scores_count
 from hashformer.results import Detection, ScoreName, Second, Segment, TrackResult
 
@@ -26,14 +24,6 @@ _TRACK_PANEL_IN = 1.05
 _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400)
 _MAX_TICKS = 11
 _DENSE_POINTS = 300
-# What matplotlib writes for a file of its own, and what fits an element in a page.
-_TO_INLINE = (
-    (r'<g id="[^"]*"', "<g"),
-    (r"xlink:href=", "href="),
-    (r"font: bold ([\d.]+px) [^;\"]*", r"font-weight: 600; font-size: \1"),
-    (r"font: ([\d.]+px) [^;\"]*", r"font-size: \1"),
-    (r"font-family: [^;\"]*; ?", ""),
-)
 
 
 @dataclass(frozen=True)
@@ -44,19 +34,6 @@ class Timeline:
     caption: str
 
 
-# Colours are the page's business: each is drawn in the hue given here, which is unlike any other, and
-# becomes a CSS variable with that hue as fallback. The hues are Okabe and Ito's, safe for colour-blind eyes.
-_COLOURS = {
-    "ink": "#1c2733",
-    "muted": "#5a6877",
-    "grid": "#d9dfe6",
-    "threshold": "#7a4b9d",
-    "suspect": "#f2c14e",
-    "overall": "#1c2732",
-    "video": "#0072b2",
-    "audio": "#d55e00",
-    "sync": "#00815d",
-}
 # Dashes besides colours: the curves stay apart on a black-and-white print.
 _CURVES: tuple[tuple[ScoreName, float, tuple[float, tuple[float, ...]]], ...] = (
     ("overall", 2.4, (0, ())),
@@ -96,7 +73,7 @@ def draw_timeline(file: Detection, *, threshold: float) -> Timeline | None:
         panel(axis, f"Face {track.track_id}", pool(track.timeline, bin_s), own)
     _set_time_axis(axes[-1], end_s)
     _add_legend(figure, named, suspect=_shading_name(file))
-    return Timeline(_inline_svg(figure, file.path), _caption(file, tracks, named, bin_s))
+    return Timeline(inline_svg(figure, file.path), _caption(file, tracks, named, bin_s))
 
 
 def pool(timeline: Sequence[Second], bin_s: int) -> list[Second]:
@@ -145,24 +122,24 @@ def _draw_panel(
 ) -> None:
     for start_s, end_s in _merged(segments):
         # The edge keeps one second visible in a hundred minutes.
-        colour = _COLOURS["suspect"]
+        colour = COLOURS["suspect"]
         axis.axvspan(start_s, end_s, facecolor=colour, edgecolor=colour, alpha=0.35, linewidth=0.8)
-    axis.axhline(threshold, color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)))
+    axis.axhline(threshold, color=COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)))
     for name, width, dashes in _CURVES:
         times, scores = _steps(timeline, name)
         axis.plot(
-            times, scores, color=_COLOURS[name], linewidth=width * line_scale, linestyle=dashes, solid_capstyle="butt"
+            times, scores, color=COLOURS[name], linewidth=width * line_scale, linestyle=dashes, solid_capstyle="butt"
         )
     axis.set_ylim(-0.04, 1.04)
     axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axis.set_title(title, loc="left", fontsize=8.5, fontweight="bold", color=_COLOURS["ink"], pad=4)
-    axis.tick_params(labelsize=8, labelcolor=_COLOURS["muted"], color=_COLOURS["grid"], length=3)
-    axis.grid(visible=True, color=_COLOURS["grid"], linewidth=0.6)
+    axis.set_title(title, loc="left", fontsize=8.5, fontweight="bold", color=COLOURS["ink"], pad=4)
+    axis.tick_params(labelsize=8, labelcolor=COLOURS["muted"], color=COLOURS["grid"], length=3)
+    axis.grid(visible=True, color=COLOURS["grid"], linewidth=0.6)
     axis.set_axisbelow(True)
     axis.patch.set_visible(False)
     for side, spine in axis.spines.items():
         spine.set_visible(side in {"left", "bottom"})
-        spine.set_color(_COLOURS["grid"])
+        spine.set_color(COLOURS["grid"])
 
 
 def _merged(segments: Sequence[Segment]) -> list[tuple[float, float]]:
@@ -200,21 +177,21 @@ def _set_time_axis(axis: Axes, end_s: float) -> None:
     ticks = [step_s * i for i in range(math.floor(end_s / step_s) + 1)]
     axis.set_xticks(ticks, [axis_clock(tick) for tick in ticks])
     axis.set_xlim(0, end_s)
-    axis.set_xlabel("time in the file, min:s", fontsize=8, color=_COLOURS["muted"])
+    axis.set_xlabel("time in the file, min:s", fontsize=8, color=COLOURS["muted"])
 
 
 def _add_legend(figure: Figure, named: list[ScoreName], *, suspect: str | None) -> None:
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=_COLOURS[name], linewidth=width, linestyle=dashes, label=SCORE_NAMES[name])
+        Line2D([], [], color=COLOURS[name], linewidth=width, linestyle=dashes, label=SCORE_NAMES[name])
         for name, width, dashes in _CURVES
         if name in named
     ]
-    handles.append(Line2D([], [], color=_COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)), label="Threshold"))
+    handles.append(Line2D([], [], color=COLOURS["threshold"], linewidth=0.9, linestyle=(0, (6, 3)), label="Threshold"))
     if suspect:
-        handles.append(Patch(facecolor=_COLOURS["suspect"], alpha=0.5, label=suspect))
+        handles.append(Patch(facecolor=COLOURS["suspect"], alpha=0.5, label=suspect))
     figure.legend(
         handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=8,
-        labelcolor=_COLOURS["ink"], handlelength=2.4, columnspacing=1.6, borderaxespad=0.2,
+        labelcolor=COLOURS["ink"], handlelength=2.4, columnspacing=1.6, borderaxespad=0.2,
     )  # fmt: skip
 
 
@@ -222,26 +199,6 @@ def _shading_name(file: Detection) -> str | None:
     if not file.segments:
         return None
     return "Suspect stretch" if scores_count(file) else "Above the threshold"
-
-
-def _inline_svg(figure: Figure, salt: str) -> str:
-    """The figure as an SVG element that takes font and colours from the page it stands in.
-
-    The same figure and salt give the same bytes. Names inside hold a hash of the salt, so that drawings with
-    different salts can share a page.
-    """
-    buffer = io.StringIO()
-    # Text stays text, so that it can be searched.
-    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
-    size = re.search(r'viewBox="[^"]*"', svg)
-    body = svg[svg.index("<g ") :]
-    for pattern, replacement in _TO_INLINE:
-        body = re.sub(pattern, replacement, body)
-    for name, colour in _COLOURS.items():
-        body = body.replace(colour, f"var(--plot-{name}, {colour})")
-    return f'<svg aria-hidden="true" stroke-linejoin="round" {size.group() if size else ""}>{body}'
 
 
 def _caption(file: Detection, tracks: list[TrackResult], named: list[ScoreName], bin_s: int) -> str:
