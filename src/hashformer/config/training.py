@@ -21,6 +21,8 @@ class LossConfig(Settings):
     distill_loss_weight: float = Field(0.06, ge=0, description="self-distillation; 0 switches it off")
     mae_loss_weight: float = Field(0.0, ge=0, description="masked autoencoding; 0 switches it off")
     cls_loss_weight: float = Field(0.9, ge=0, description="classification; 0 switches it off")
+    where_loss_weight: float = Field(0.0, ge=0, description="which video tokens are forged; needs model.where_head")
+    pair_loss_weight: float = Field(0.0, ge=0, description="a forgery's logits above those of the clip it was made of")
 
     contrast_intra: bool = Field(True, description="align two views of one stream")
     contrast_inter: bool = Field(True, description="align the streams of one clip")
@@ -50,6 +52,7 @@ class LossConfig(Settings):
     decoder_heads: int = Field(4, ge=1)
 
     label_smoothing: float = Field(0.05, ge=0, lt=1, description="how far labels move towards one half")
+    pair_margin: float = Field(1.0, ge=0, description="by which a forgery's logit should exceed the real clip's")
     focal_gamma: float = Field(0.0, ge=0, description="0: plain binary cross-entropy")
     modality_dropout: float = Field(0.1, ge=0, lt=1, description="chance that a clip lacks a stream, in training")
 
@@ -59,6 +62,8 @@ class LossConfig(Settings):
             raise ValueError(
                 f"decoder_width={self.decoder_width} must be an even multiple of decoder_heads={self.decoder_heads}"
             )
+        if (self.where_loss_weight or self.pair_loss_weight) and not self.cls_loss_weight:
+            raise ValueError("where_loss_weight and pair_loss_weight add to classification: set cls_loss_weight too")
         if self.contrast_loss_weight and not (self.contrast_intra or self.contrast_inter):
             raise ValueError("contrast_loss_weight is set, but contrast_intra and contrast_inter are both off")
         if self.distill_loss_weight and not (self.distill_masked or self.distill_cross):

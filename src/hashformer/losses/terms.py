@@ -1,4 +1,4 @@
-"""The four terms of the loss, each from what the network made of a batch."""
+"""The terms of the loss, each from what the network made of a batch."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from torch.nn import functional
 from hashformer.config import LossConfig
 from hashformer.losses.classification import binary_loss, head_labels, method_loss
 from hashformer.losses.contrastive import AlignmentSettings, alignment_loss, balance_loss
+from hashformer.losses.dense import pair_parts, where_loss
 from hashformer.losses.distillation import embedding_loss
 from hashformer.losses.gather import View, total_over_devices
 from hashformer.losses.reconstruction import reconstruction_loss
@@ -197,6 +198,54 @@ def cls_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tenso
     if parts:
         value = value + torch.stack(list(parts.values())).mean()
     return _term(torch.as_tensor(value), parts, skipped)
+
+
+def where_term(model: HashFormer, output: ModelOutput, masks: Tensor | None, n_frames: int) -> Term:
+    """Which video tokens are forged.
+
+    Args:
+        model: With a head that says so.
+        output: Of the model.
+        masks: As for `where_loss`; None if they are known of no clip.
+        n_frames: Frames of the batch's video, 0 without one.
+    """
+    head, spec = model.where_head, model.specs["video"]
+    # Every device takes part in the sum and finds every gradient, whatever its own batch lacks.
+    nothing = sum(parameter.sum() * 0 for parameter in head.parameters()) if head is not None else 0
+    logits, present = output.where, output.token_present.get("video")
+    skipped = {}
+    if logits is None or masks is None or present is None:
+        skipped = {"tokens": "no clip of the batch has both a picture and a mask"}
+        like = next(iter(output.logits.values()))
+        logits, present, grid = like[:1, None], torch.zeros(1, 1, dtype=torch.bool, device=like.device), (1, 1, 1)
+        masks = torch.full((1, 1, 1, 1), float("nan"), device=like.device)
+    else:
+        grid = (n_frames // spec.patch[0], *spec.grid)
+    value = where_loss(logits, masks, present, grid) + nothing
+    return _term(value, {} if skipped else {"tokens": value}, skipped)
+
+
+def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tensor], pairs: Tensor | None) -> Term:
+    """Mean over the heads for which there are pairs.
+
+    Args:
+        config: The margin.
+        output: Of the model.
+        labels: As for `head_labels`.
+        pairs: As for `pair_parts`; None if there are none.
+    """
+    here = {name: mask.any(1) for name, mask in output.token_present.items()}
+    wanted = head_labels(labels, here)
+    if pairs is None:
+        pairs = torch.zeros(0, 2, dtype=torch.int64, device=next(iter(here.values())).device)
+    parts = pair_parts(output.logits, output.valid, wanted, pairs, margin=config.pair_margin)
+    value = torch.stack([logit.sum() * 0 for logit in output.logits.values()]).sum()
+    if parts:
+        value = value + torch.stack(list(parts.values())).mean()
+    skipped = {
+        head: "no pair of a real clip and a forgery counts for it" for head in output.logits if head not in parts
+    }
+    return _term(value, parts, skipped)
 
 
 def clean_encoding(model: HashFormer, streams: Mapping[str, Stream], *, with_fusion: bool) -> Encoded:

@@ -17,7 +17,9 @@ from hashformer.losses.terms import (
     distill_term,
     mae_term,
     masked_embedding_parts,
+    pair_term,
     views_of,
+    where_term,
 )
 from hashformer.model import HashFormer
 from hashformer.model.decoders import TokenDecoder
@@ -34,7 +36,7 @@ class Losses(NamedTuple):
 
     Attributes:
         total: Weighted sum, to call `backward` on.
-        named: Each term whose weight is not 0, before its weight: contrast, distill, mae, cls.
+        named: Each term whose weight is not 0, before its weight: contrast, distill, mae, cls, where, pair.
         parts: What the terms are made of, as `term/part`.
         skipped: Parts that could not be computed for this batch, as `term/part`, and why.
         output: What the model answered for the clips; None without classification.
@@ -53,10 +55,15 @@ class Objective(nn.Module):
     Args:
         model: Trained in place; `model.state_dict()` is what a weight file holds.
         config: Weights of the losses.
+
+    Raises:
+        ValueError: If the loss of a head is asked for that the model lacks.
     """
 
     def __init__(self, model: HashFormer, config: LossConfig) -> None:
         super().__init__()
+        if config.where_loss_weight and model.where_head is None:
+            raise ValueError("where_loss_weight is set, but the model has no head for it: set model.where_head")
         self.model = model
         self.config = config
         shape = model.config
@@ -91,6 +98,8 @@ class Objective(nn.Module):
         *,
         second: Batch | None = None,
         labels: Mapping[str, Tensor] | None = None,
+        masks: Tensor | None = None,
+        pairs: Tensor | None = None,
         generator: Chance = None,
     ) -> Losses:
         """Compute every loss whose weight is not 0.
@@ -99,6 +108,9 @@ class Objective(nn.Module):
             batch: Clips.
             second: The same clips, augmented anew; needed if `config.needs_second_view`.
             labels: As for `classification.head_labels`, and `method`; needed for classification.
+            masks: Share of each cell of the pictures that is forged, (B, T, g, g), 0–1, NaN where not known; for
+                `where_loss_weight`. What is known of no clip is skipped.
+            pairs: Rows of the batch: a real clip and its forgery, (n, 2) int64; for `pair_loss_weight`.
             generator: Source of chance for masks and modality dropout; torch's own if left out.
 
         Raises:
@@ -118,7 +130,7 @@ class Objective(nn.Module):
             clean = clean_encoding(self.model, streams, with_fusion=config.cls_loss_weight > 0)
             if config.cls_loss_weight:
                 output = self.model.answer(clean)
-                terms["cls"] = cls_term(config, output, labels or {})
+                terms |= self._labelled(output, labels or {}, batch, masks=masks, pairs=pairs)
             if config.contrast_loss_weight:
                 terms["contrast"] = self._contrast(clean, output, second)
             if self.predictors is not None:
@@ -147,6 +159,23 @@ class Objective(nn.Module):
             skipped={f"{name}/{part}": why for name, term in terms.items() for part, why in term.skipped.items()},
             output=output,
         )
+
+    def _labelled(
+        self,
+        output: ModelOutput,
+        labels: Mapping[str, Tensor],
+        batch: Batch,
+        *,
+        masks: Tensor | None,
+        pairs: Tensor | None,
+    ) -> dict[str, Term]:
+        terms = {"cls": cls_term(self.config, output, labels)}
+        if self.config.where_loss_weight:
+            n_frames = 0 if batch.video is None else batch.video.shape[1]
+            terms["where"] = where_term(self.model, output, masks, n_frames)
+        if self.config.pair_loss_weight:
+            terms["pair"] = pair_term(self.config, output, labels, pairs)
+        return terms
 
     def _contrast(self, clean: Encoded, output: ModelOutput | None, second: Batch | None) -> Term:
         model = self.model
