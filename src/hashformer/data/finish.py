@@ -43,7 +43,7 @@ class Finisher:
         """
         draw = draw_degradation(self._forge.degrade, np.random.default_rng((*seed, 1)), strength=self._forge.strength)
         degraded = _degrade_alike([shown.clip for shown in group], draw, self._rate_hz)
-        examples = []
+        examples: list[Example] = []
         for shown, clip in zip(group, degraded, strict=True):
             mask = None if shown.mask is None else np.ascontiguousarray(shown.mask[:, None])  # (T, 1, H, W)
             views = [self._view(clip, mask, config, (*seed, 2, k)) for k, config in enumerate(self._views)]
@@ -95,4 +95,4 @@ def _same(one: Floats | Frames | None, other: Floats | Frames | None) -> bool:
 def _cells(mask: Frames) -> Floats:
     """Share of each cell that is forged, from (T, 1, H, W) bytes."""
     cells = [cv2.resize(frame[0], (MASK_CELLS, MASK_CELLS), interpolation=cv2.INTER_AREA) for frame in mask]
-    return np.asarray(cells, np.float32) / 255
+    return np.asarray(cells, np.float32) / np.float32(255)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from hashformer.config import Config
@@ -11,7 +12,6 @@ from hashformer.config.forge import ForgeConfig
 from hashformer.config.views import ViewConfig
 from hashformer.data.features import SoundFeatures
 from hashformer.data.finish import Finisher
-from hashformer.data.forge import FORGERIES
 from hashformer.data.forging import Forging, Shown
 from hashformer.data.loaded import Example
 from hashformer.data.manifest import Row
@@ -20,7 +20,6 @@ from hashformer.data.prepared import check_prepared
 from hashformer.data.sampling import balanced_weights
 from hashformer.data.stretches import StretchReader
 from hashformer.errors import StoreError
-from hashformer.types import Floats
 
 _TRIES = 100
 """Files in a row that have nothing to show, before a draw gives up."""
@@ -134,7 +133,7 @@ class _GroupMaker:
         own = np.random.default_rng(rng.integers(2**63))
         forging = Forging(
             clip=stretch.clip,
-            chances={name: chance for name, chance in self._forge.chances.by_name.items() if name in FORGERIES},
+            chances=self._forge.chances.by_name,
             partner=self._partners.of(row_idx, stretch, own),
             config=self._clip,
             refused=[],
@@ -143,11 +142,11 @@ class _GroupMaker:
         return group, forging.refused
 
 
-def _chances(rows: Sequence[Row], label: int) -> Floats:
+def _chances(rows: Sequence[Row], label: int) -> NDArray[np.float64]:
     """Chance of each row among those of one label; zeros if there are none."""
-    chosen = np.flatnonzero([row.label == label for row in rows])
+    chosen = [i for i, row in enumerate(rows) if row.label == label]
     chances = np.zeros(len(rows))
-    if len(chosen):
+    if chosen:
         weights = balanced_weights([rows[i] for i in chosen]).astype(np.float64)
         chances[chosen] = weights / weights.sum()
-    return chances  # type: ignore[return-value]  # float64, for numpy's choice
+    return chances

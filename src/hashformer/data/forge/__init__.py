@@ -5,14 +5,14 @@ from types import ModuleType
 
 import numpy as np
 
-from hashformer.data.forge import blend, moments, mouth, resynthesis, sound, speech, vocoder
+from hashformer.data.forge import blend, moments, mouth, puppet, resynthesis, sound, speech, vocoder
 from hashformer.data.forge.base import ForgeryKind, Stream
 from hashformer.errors import ConfigError
 from hashformer.types import Clip
 
 __all__ = ["FORGERIES", "draw_forgery", "streams_of"]
 
-_MODULES: tuple[ModuleType, ...] = (blend, resynthesis, mouth, moments, sound, vocoder, speech)
+_MODULES: tuple[ModuleType, ...] = (blend, puppet, resynthesis, mouth, moments, sound, vocoder, speech)
 
 FORGERIES: dict[str, ForgeryKind] = {kind.name: kind for module in _MODULES for kind in module.KINDS}
 """Every forgery, by its name."""
