@@ -1,0 +1,133 @@
+"""After the last step: scores that mean what they say, thresholds, and the weight file."""
+
+import logging
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from hashformer.config.train import TrainConfig
+from hashformer.errors import TrainError
+from hashformer.evaluate.calibrate import fit, thresholds
+from hashformer.model import HashFormer
+from hashformer.model.calibration import Calibration, HeadCalibration
+from hashformer.model.weights import save_model
+from hashformer.train.scores import JudgedClip, file_table, known, known_clips
+from hashformer.types import HEADS
+from hashformer.version import __version__
+
+TARGET_FPRS = (0.01, 0.05, 0.10)
+"""Shares of real files that may be called fake, for which thresholds are kept."""
+_MODEL = "objective.model."
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What a run left behind.
+
+    Attributes:
+        weights: The weight file.
+        checkpoint: That it was made of.
+        metrics: Of the validation of these weights; empty without labels.
+        facts: As in the weight file.
+        calibration: As in the weight file.
+    """
+
+    weights: Path
+    checkpoint: Path
+    metrics: Mapping[str, float]
+    facts: Mapping[str, str]
+    calibration: Calibration
+
+
+def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:
+    """Fit every head on clips, then thresholds on the files that they make up.
+
+    A head for which the clips hold one class only keeps its logits as they are; that is logged.
+
+    Args:
+        clips: Of the validation split, before calibration.
+        pool_fraction: Share of a file's highest clips that its score averages.
+    """
+    heads: dict[str, HeadCalibration] = {}
+    for head in HEADS:
+        labels, logits = known_clips(clips, head)
+        if 0 < sum(labels) < len(labels):
+            heads[head] = fit(labels, logits)
+        else:
+            _logger.warning(
+                "%s is not calibrated: the validation split holds %d real and %d fake clips for it",
+                head,
+                len(labels) - sum(labels),
+                sum(labels),
+            )
+    fitted = Calibration.model_validate(heads)
+    labels, scores = known(file_table(clips, pool_fraction, fitted), "overall")
+    reals = [score for label, score in zip(labels, scores, strict=True) if label == 0]
+    if not reals:
+        return fitted
+    limits = thresholds(reals, TARGET_FPRS)
+    return fitted.model_copy(update={"thresholds": {f"{fpr:g}": limit for fpr, limit in limits.items()}})
+
+
+def load_average(checkpoint: Path, model: HashFormer) -> int:
+    """Put the averaged weights of a checkpoint into a model.
+
+    Returns:
+        Steps after which it was written.
+
+    Raises:
+        TrainError: If there is no such checkpoint.
+    """
+    if not checkpoint.is_file():
+        raise TrainError(f"{checkpoint}: no such checkpoint. Did the run end before its first validation?")
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = {name.removeprefix(_MODEL): x for name, x in content["state_dict"].items() if name.startswith(_MODEL)}
+    model.load_state_dict(state)
+    return int(content["global_step"])
+
+
+def write_weights(
+    path: Path,
+    model: HashFormer,
+    config: TrainConfig,
+    *,
+    trained: bool,
+    calibration: Calibration | None,
+    facts: Mapping[str, str],
+) -> None:
+    """Write the weight file.
+
+    Args:
+        path: Of the `.safetensors` file.
+        model: Written as 16-bit floats if `config.run.half_weights`; it is computed with in 32 bits when loaded.
+        config: Its `config` goes into the file.
+        trained: False for a pretrained model, whose heads learned nothing.
+        calibration: Of its heads; None for the identity.
+        facts: What it was trained on and how.
+    """
+    kept = HashFormer(model.config)
+    kept.load_state_dict(model.state_dict())
+    if config.run.half_weights:
+        kept.half()
+    save_model(path, kept, config=config.config, trained=trained, calibration=calibration, extra=facts)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides numbers."""
+    return {
+        "hashformer": __version__,
+        "torch": str(torch.__version__),
+        "pytorch_lightning": version("pytorch-lightning"),
+        "python": platform.python_version(),
+    }
+
+
+def counted(names: Sequence[str]) -> str:
+    """How often each name occurs, as text for the weight file."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(Counter(names).items()))
