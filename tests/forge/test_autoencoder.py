@@ -70,6 +70,14 @@ def test_every_decoder_writes_the_size_it_reads(upsample):
     assert model(torch.rand(2, 3, 48, 48)).shape == (2, 3, 48, 48)
 
 
+def test_it_reads_other_sides_than_it_was_trained_at(trained, frames):
+    smooth = trained.reconstruct(frames, side_px=16)
+    assert smooth.shape == frames.shape
+    assert np.diff(smooth.astype(int)).std() < np.diff(trained.reconstruct(frames, side_px=64).astype(int)).std()
+    with pytest.raises(ValueError, match="multiple of 4, got 30"):
+        trained.reconstruct(frames, side_px=30)
+
+
 def test_the_default_is_small():
     n_parameters = sum(parameter.numel() for parameter in Autoencoder(AutoencoderSettings()).parameters())
     assert 3e5 < n_parameters < 1e6

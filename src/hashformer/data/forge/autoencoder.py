@@ -51,8 +51,13 @@ class AutoencoderSettings(Settings):
 
     def model_post_init(self, _: object) -> None:
         """Refuse sides that cannot be halved so often."""
-        if self.size_px % 2 ** len(self.channels):
-            raise ValueError(f"size_px must be a multiple of {2 ** len(self.channels)}, got {self.size_px}")
+        if self.size_px % self.step_px:
+            raise ValueError(f"size_px must be a multiple of {self.step_px}, got {self.size_px}")
+
+    @property
+    def step_px(self) -> int:
+        """How many pixels' width one place in the middle stands for."""
+        return int(2 ** len(self.channels))
 
 
 class Autoencoder(nn.Module):
@@ -88,7 +93,7 @@ class Autoencoder(nn.Module):
             (B, 3, size, size), about 0–1.
         """
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        colours = F.avg_pool2d(pictures, 2 ** len(self.settings.channels)) - 0.5  # (B, 3, size / 2ⁿ, size / 2ⁿ)
+        colours = F.avg_pool2d(pictures, self.settings.step_px) - 0.5  # (B, 3, size / 2ⁿ, size / 2ⁿ)
         middle: Tensor = self.encoder(2 * pictures - 1)
         middle = middle.tanh()
         details = self.decoder(torch.cat([middle if noise is None else middle + noise, colours], dim=1))
@@ -96,11 +101,20 @@ class Autoencoder(nn.Module):
         return torch.as_tensor(coarse + details / 4 + 0.5)
 
     @torch.no_grad()
-    def reconstruct(self, frames: Frames, *, flicker: float = 0.0, rng: np.random.Generator | None = None) -> Frames:
+    def reconstruct(
+        self,
+        frames: Frames,
+        *,
+        side_px: int | None = None,
+        flicker: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> Frames:
         """What the decoder makes of real frames, at their own size.
 
         Args:
             frames: (T, 3, H, W) uint8, square or nearly so.
+            side_px: Of the square that frames are resized to for it; the side that it was trained at if left out.
+                A smaller one gives smoother frames.
             flicker: Standard deviation of noise in the middle, drawn anew for each frame.
             rng: Where the noise is drawn from; needed if there is any.
 
@@ -108,17 +122,20 @@ class Autoencoder(nn.Module):
             (T, 3, H, W) uint8.
 
         Raises:
-            ValueError: If `flicker` is not 0 and there is no `rng`.
+            ValueError: If `flicker` is not 0 and there is no `rng`, or `side_px` cannot be halved often enough.
         """
         if flicker and rng is None:
             raise ValueError(f"flicker={flicker:g} needs an rng to draw it from")
+        side = self.settings.size_px if side_px is None else side_px
+        if side < self.settings.step_px or side % self.settings.step_px:
+            raise ValueError(f"side_px must be a multiple of {self.settings.step_px}, got {side}")
         height, width = frames.shape[-2:]
         made = np.empty_like(frames)
         for first in range(0, len(frames), _CHUNK):
-            small = np.stack([_resized(frame, self.settings.size_px) for frame in frames[first : first + _CHUNK]])
+            small = np.stack([_resized(frame, side) for frame in frames[first : first + _CHUNK]])
             noise = None
             if rng is not None and flicker:
-                drawn = rng.normal(0, flicker, (len(small), *self._latent_shape()))
+                drawn = rng.normal(0, flicker, (len(small), *self.latent_shape(side)))
                 noise = torch.from_numpy(drawn.astype(np.float32))
             decoded = self(torch.from_numpy(small).float() / 255, noise=noise)
             pixels = (decoded.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
@@ -153,8 +170,9 @@ class Autoencoder(nn.Module):
             raise WeightsError(f"{path}: not a readable autoencoder file ({str(error)[:200]})") from None
         return loaded.eval().requires_grad_(False)
 
-    def _latent_shape(self) -> tuple[int, int, int]:
-        side = self.settings.size_px // 2 ** len(self.settings.channels)
+    def latent_shape(self, side_px: int) -> tuple[int, int, int]:
+        """Channels, height and width of the middle for a square picture."""
+        side = side_px // self.settings.step_px
         return self.settings.latent_channels, side, side
 
 
@@ -190,7 +208,7 @@ def train_autoencoder(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=max(steps, 2), pct_start=0.1)
     for step, batch in zip(range(steps), _batches(pool, settings.size_px, batch_size, rng), strict=False):
         pictures = torch.from_numpy(batch).float() / 255
-        noise = rng.normal(0, settings.noise, (batch_size, *model._latent_shape())).astype(np.float32)
+        noise = rng.normal(0, settings.noise, (batch_size, *model.latent_shape(settings.size_px))).astype(np.float32)
         loss = _loss(model(pictures, noise=torch.from_numpy(noise)), pictures)
         if not torch.isfinite(loss):
             raise TrainError(f"step {step}: the autoencoder's loss is {loss.item()}; the frames may be damaged")

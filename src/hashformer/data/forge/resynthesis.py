@@ -18,6 +18,8 @@ MIN_CHANGE = 0.8
 """Mean change in levels of 255: less would ask a detector to see what is not there."""
 _FACE_PX = (48.0, 128.0)
 """Height of the face inside the imagined network."""
+_INNER_PX = (48, 144)
+"""Least and greatest side of a part inside an autoencoder."""
 _TRIES = 5
 _WEIGHTS: dict[Shape, float] = dict(zip(SHAPES, (0.2, 0.2, 0.1, 0.15, 0.15, 0.2), strict=True))
 
@@ -72,7 +74,7 @@ def _neural(
     del partner, sample_rate_hz
     picture = shown(clip, name="clip")
     region = _draw_region(picture, rng)
-    side = autoencoder.settings.size_px
+    side = _inner_side(region, autoencoder.settings.step_px, rng)
     flicker = float(rng.uniform(0.02, 0.15)) if rng.random() < 0.5 else 0.0
     sharpen = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.4 else 0.0
     up = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4]))
@@ -81,12 +83,19 @@ def _neural(
         for index in region.indices
     ]
     frames = np.ascontiguousarray(np.moveaxis(np.asarray(small, np.uint8), -1, 1))
-    made = np.moveaxis(autoencoder.reconstruct(frames, flicker=flicker, rng=rng), 1, -1)
+    made = np.moveaxis(autoencoder.reconstruct(frames, side_px=side, flicker=flicker, rng=rng), 1, -1)
     for index, decoded in zip(region.indices, np.ascontiguousarray(made), strict=True):
         height, width = region.part(picture.frames, index).shape[:2]
         enlarged = np.asarray(cv2.resize(decoded, (width, height), interpolation=up), np.uint8)
         region.paste(picture.frames, index, sharpened(enlarged, sharpen))
     return _forged(clip, picture, region, "neural_resynthesis")
+
+
+def _inner_side(region: Region, step_px: int, rng: np.random.Generator) -> int:
+    """Side that the parts have inside the network: below their own, as a generator's output is enlarged."""
+    low, high = _INNER_PX
+    own = float(np.median((region.boxes[region.indices, 2:] - region.boxes[region.indices, :2]).max(1)))
+    return max(1, round(min(max(rng.uniform(0.5, 0.9) * own, low), high) / step_px)) * step_px
 
 
 def _draw_region(picture: Shown, rng: np.random.Generator) -> Region:
