@@ -10,13 +10,15 @@ import torch
 
 from hashformer.config import load_config
 from hashformer.config.views import STRONG, WEAK
+from hashformer.data.adapters import folder
 from hashformer.data.clips import cut
 from hashformer.data.dataset import PreparedClips, clip_loader, prepared_rows
 from hashformer.data.features import SoundFeatures
+from hashformer.data.forge.base import Forged, Span
 from hashformer.data.labels import clip_labels
-from hashformer.data.manifest import FakeSegment, Row
+from hashformer.data.manifest import FakeSegment, Row, read_manifest, write_manifest
 from hashformer.data.sampling import balanced_weights
-from hashformer.errors import StoreError
+from hashformer.errors import ManifestError, StoreError
 from hashformer.preprocess.record import PrepareSettings, Source
 from hashformer.preprocess.store import read_samples, write_samples
 from hashformer.results import MediaInfo
@@ -216,7 +218,7 @@ def labels(start_s, **kwargs):
 
 def test_a_clip_outside_the_fake_stretches_is_real():
     kwargs = {"video_fake": True, "audio_fake": True, "fake_segments": (FakeSegment(2.0, 3.0, "video"),)}
-    assert labels(0.0, **kwargs) | {"sync": 0} == {"video": 0, "audio": 0, "sync": 0, "overall": 0}
+    assert labels(0.0, **kwargs) == {"video": 0, "audio": 0, "sync": 0, "overall": 0}
     inside = labels(2.5, **kwargs)
     assert (inside["video"], inside["audio"], inside["overall"]) == (1, 0, 1)
     assert labels(3.0, **kwargs)["overall"] == 0
@@ -233,3 +235,43 @@ def test_only_a_genuine_file_is_known_to_be_in_step():
     real = clip_labels(Row(path="a.mp4", label=0, video_fake=False, audio_fake=False), Window(0, 16, 16))
     assert real == {"video": 0.0, "audio": 0.0, "sync": 0.0, "overall": 0.0}
     assert math.isnan(labels(0.0, video_fake=True, audio_fake=False)["sync"])
+
+
+def test_a_fake_whose_streams_are_both_genuine_is_out_of_step():
+    assert labels(0.0, video_fake=False, audio_fake=False) == {"video": 0, "audio": 0, "sync": 1, "overall": 1}
+    assert labels(0.0, video_fake=True, audio_fake=False, sync_fake=False)["sync"] == 0
+    assert labels(0.0, video_fake=True, audio_fake=False, sync_fake=True)["sync"] == 1
+
+
+def test_a_real_file_is_real_in_all_that_it_has():
+    real = clip_labels(Row(path="a.mp4", label=0), Window(0, 16, 16))
+    assert real == {"video": 0.0, "audio": 0.0, "sync": 0.0, "overall": 0.0}
+
+
+def test_a_clip_must_show_two_frames_of_a_forgery():
+    segments = (FakeSegment(2.0, 3.0, "sync"),)
+    known = {"video_fake": False, "audio_fake": False, "sync_fake": True, "fake_segments": segments}
+    spans = {"video": (), "audio": (), "sync": (Span(2.0, 3.0),)}
+    forged = Forged(clip=None, kind="sound_shift", spans=spans)
+    for first in range(12, 52):
+        window = Window(first, 16, 16)
+        assert clip_labels(Row(path="a.mp4", label=1, **known), window) == forged.labels(window)
+
+
+def test_the_manifest_keeps_what_does_not_fit(tmp_path):
+    rows = [
+        Row(path="a.mp4", label=1, video_fake=False, audio_fake=False, method="sound_shift", sync_fake=True),
+        Row(path="b.mp4", label=0),
+        Row(path="c.mp4", label=1, sync_fake=False, fake_segments=(FakeSegment(0.0, 1.0, "sync"),)),
+    ]
+    write_manifest(rows, tmp_path / "m.csv")
+    assert read_manifest(tmp_path / "m.csv") == rows
+    older = tmp_path / "old" / "m.csv"
+    older.parent.mkdir()
+    lines = [line.rsplit(",", 1)[0] for line in (tmp_path / "m.csv").read_text().splitlines()]
+    older.write_text("\n".join([*lines[:1], *lines[2:3]]) + "\n")
+    assert read_manifest(older) == list(folder.index(older)) == rows[1:2]
+    with pytest.raises(ManifestError, match="or their fit"):
+        Row(path="a.mp4", label=0, sync_fake=True)
+    with pytest.raises(ManifestError, match="labelled fake"):
+        Row(path="a.mp4", label=1, video_fake=False, audio_fake=False, sync_fake=False)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, TextIO, cast
+from typing import Literal, NamedTuple, TextIO, cast, get_args
 
 from hashformer.cache import atomic_path
 from hashformer.data.tables import listed, nearest, read_table
@@ -17,10 +17,12 @@ from hashformer.errors import ManifestError
 SPLITS = ("train", "val", "test")
 COLUMNS = (
     *("path", "label", "video_fake", "audio_fake", "method", "identity_source", "identity_target", "split"),
-    *("original", "language", "fake_segments", "corpus"),
+    *("original", "language", "fake_segments", "corpus", "sync_fake"),
 )
 """Columns of the file, in order. Groups follow, each as `group_<name>`, in the order of their names."""
 REQUIRED = ("path", "label")
+OLDEST_COLUMNS = frozenset(COLUMNS) - {"sync_fake"}
+"""Columns that every written manifest has; those of older versions lack the rest."""
 GROUP_PREFIX = "group_"
 SEPARATOR = ";"
 """Between several identities in one field."""
@@ -28,11 +30,15 @@ SEPARATOR = ";"
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)")
 """Paths that are absolute or climb, as POSIX or Windows writes them: a corpus may come from either."""
 
-SegmentModality = Literal["video", "audio", ""]
+SegmentModality = Literal["video", "audio", "sync", ""]
+_MODALITIES = get_args(SegmentModality)
 
 
 class FakeSegment(NamedTuple):
-    """A stretch of a file that is fake; `modality` is "" where the corpus does not say which part."""
+    """A stretch of a file that is fake; `modality` is "" where the corpus does not say which part.
+
+    `sync` marks seconds in which sound and picture do not belong together.
+    """
 
     start_s: float
     end_s: float
@@ -57,6 +63,8 @@ class Row:
         groups: Anything else by which results are told apart: race, gender, compression.
         fake_segments: The stretches that are fake, where the corpus gives them.
         corpus: Name of the adapter. Identities of two corpora are never the same person.
+        sync_fake: Whether sound and picture do not belong together, be each of them genuine or not: shifted or
+            exchanged sound, lips that say something else; None if unknown or if one of them is not there.
     """
 
     path: str
@@ -72,6 +80,7 @@ class Row:
     groups: Mapping[str, str] = field(default_factory=dict)
     fake_segments: tuple[FakeSegment, ...] = ()
     corpus: str = ""
+    sync_fake: bool | None = None
 
     def __post_init__(self) -> None:
         check_path(self.path)
@@ -79,8 +88,12 @@ class Row:
             check_path(self.original)
         if self.label not in {0, 1}:
             raise ManifestError(f"{self.path}: label must be 0 (real) or 1 (fake), got {self.label!r}.")
-        if self.label == 0 and (self.video_fake or self.audio_fake):
-            raise ManifestError(f"{self.path}: is labelled real, but its picture or sound is marked as fake.")
+        if self.label == 0 and (self.video_fake or self.audio_fake or self.sync_fake):
+            raise ManifestError(
+                f"{self.path}: is labelled real, but its picture or sound, or their fit, is marked as fake."
+            )
+        if self.label == 1 and (self.video_fake, self.audio_fake, self.sync_fake) == (False, False, False):
+            raise ManifestError(f"{self.path}: is labelled fake, but picture, sound and their fit are marked as real.")
         if self.split not in {*SPLITS, ""}:
             raise ManifestError(f"{self.path}: split must be one of {listed(SPLITS)} or empty, got {self.split!r}.")
         for start_s, end_s, _ in self.fake_segments:
@@ -180,6 +193,7 @@ def _row(where: str, record: Mapping[str, str]) -> Row:
             label=int(label),
             video_fake=parse_flag(record.get("video_fake", ""), f"{where}: video_fake"),
             audio_fake=parse_flag(record.get("audio_fake", ""), f"{where}: audio_fake"),
+            sync_fake=parse_flag(record.get("sync_fake", ""), f"{where}: sync_fake"),
             fake_segments=_segments(record.get("fake_segments", ""), where),
             groups={k.removeprefix(GROUP_PREFIX): v for k, v in record.items() if k.startswith(GROUP_PREFIX) and v},
             **{name: record[name] for name in plain if name in record},
@@ -210,6 +224,6 @@ def _segments(text: str, where: str) -> tuple[FakeSegment, ...]:
 
 
 def _modality(name: str) -> SegmentModality:
-    if name not in {"video", "audio", ""}:
+    if name not in _MODALITIES:
         raise ValueError(name)
     return cast("SegmentModality", name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hashformer.data.adapters.layout import SPLIT_NAMES, media_files, relative, split_name, subfolders
-from hashformer.data.manifest import COLUMNS, GROUP_PREFIX, Row, parse_flag, read_manifest
+from hashformer.data.manifest import GROUP_PREFIX, OLDEST_COLUMNS, Row, parse_flag, read_manifest
 from hashformer.data.tables import listed, nearest, read_table, read_text, require_columns
 from hashformer.errors import ManifestError
 
@@ -65,14 +65,14 @@ def _labelled(root: Path) -> list[tuple[Path, int, str]]:
 def _tables(root: Path) -> dict[Path, bool]:
     """Tables with the columns path and label, and whether each is a manifest of our own."""
     headers = {path: set(next(csv.reader(read_text(path).splitlines()[:1]), ())) for path in sorted(root.glob("*.csv"))}
-    return {path: set(COLUMNS) <= header for path, header in headers.items() if {"path", "label"} <= header}
+    return {path: header >= OLDEST_COLUMNS for path, header in headers.items() if {"path", "label"} <= header}
 
 
 def _table(path: Path) -> Iterator[Row]:
     table = read_table(path)
     header = list(table[0]) if table else []
     require_columns(path, header, ("path", "label"))
-    if set(COLUMNS) <= set(header):  # a manifest of our own
+    if set(header) >= OLDEST_COLUMNS:  # a manifest of our own
         yield from read_manifest(path)
         return
     for number, line in enumerate(table, start=2):
@@ -96,6 +96,7 @@ def _row(line: Mapping[str, str], where: str) -> Row:
             label=label,
             video_fake=_flag(line.get("video_fake", ""), f"{where}: video_fake"),
             audio_fake=_flag(line.get("audio_fake", ""), f"{where}: audio_fake"),
+            sync_fake=_flag(line.get("sync_fake", ""), f"{where}: sync_fake"),
             groups={name: value for name, value in groups.items() if value},
             method=plain["method"],
             identity_source=plain.get("identity_source", ""),
