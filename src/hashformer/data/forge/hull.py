@@ -36,7 +36,9 @@ class Hull:
     ratio: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, *, region: str | None = None, ratios: tuple[float, float] = _RATIOS) -> Self:
+    def draw(
+        cls, rng: np.random.Generator, *, region: str | None = None, ratios: tuple[float, float] = _RATIOS
+    ) -> Self:
         """Draw a part, its outline and its edge.
 
         Args:

@@ -52,7 +52,7 @@ def shown(clip: Clip | None, *, name: str) -> Shown:
         raise ForgeryError(f"the {name} is missing; this forgery takes two clips")
     if clip.frames is None or clip.landmarks is None:
         raise ForgeryError(f"the {name} has no face with landmarks; forge its sound instead")
-    present = ~np.isnan(clip.landmarks).any((1, 2))
+    present = np.asarray(np.isfinite(clip.landmarks).all((1, 2)), np.bool_)
     if present.sum() < max(2.0, MIN_SEEN * len(present)):
         raise ForgeryError(
             f"the {name} shows a face in {present.sum()} of {len(present)} frames; "

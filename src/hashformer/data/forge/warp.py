@@ -98,6 +98,6 @@ def resample(picture: NDArray[np.uint8], places: Floats, *, interpolation: int =
     # OpenCV mirrors step by step: a place a billion pixels away would take it minutes.
     far = float(2 * max(picture.shape[:2]))
     places = np.clip(places, -far, far)
-    return np.asarray(
-        cv2.remap(picture, places, None, interpolation=interpolation, borderMode=cv2.BORDER_REFLECT_101)
-    )
+    # Its stubs do not know that x and y may come together.
+    warped = cv2.remap(picture, places, None, interpolation, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
+    return np.asarray(warped)
