@@ -186,7 +186,8 @@ def train_autoencoder(
 ) -> Autoencoder:
     """Learn to reconstruct faces, from square cut-outs of all sizes, whole crops to mouths.
 
-    About 25 ms a frame on one core: 600 steps take four minutes and give recognisable, over-smooth faces.
+    A step of 16 cut-outs takes 0.14 s on one core; 1,200 steps, three minutes, give faces of the right
+    colours whose skin, teeth and hair have lost their detail.
 
     Args:
         frames: Crops of real clips, (T, 3, H, W) uint8 each; read once, black ones (gaps) left out.
