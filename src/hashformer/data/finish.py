@@ -45,10 +45,10 @@ class Finisher:
         degraded = _degrade_alike([shown.clip for shown in group], draw, self._rate_hz)
         examples: list[Example] = []
         for shown, clip in zip(group, degraded, strict=True):
-            mask = None if shown.mask is None else np.ascontiguousarray(shown.mask[:, None])  # (T, 1, H, W)
+            labels: Mapping[str, float] = shown.labels or clip_labels(row, clip.window)
+            mask = _mask(shown, labels)
             views = [self._view(clip, mask, config, (*seed, 2, k)) for k, config in enumerate(self._views)]
             first = views[0] if views else (clip, mask)
-            labels: Mapping[str, float] = shown.labels or clip_labels(row, clip.window)
             examples.append(
                 Example(
                     clip=first[0],
@@ -68,6 +68,15 @@ class Finisher:
         self, clip: Clip, mask: Frames | None, config: ViewConfig, seed: tuple[int, ...]
     ) -> tuple[Clip, Frames | None]:
         return augment_masked(clip, mask, config, rng=np.random.default_rng(seed), sample_rate_hz=self._rate_hz)
+
+
+def _mask(shown: Shown, labels: Mapping[str, float]) -> Frames | None:
+    """The mask, (T, 1, H, W): that of the forgery, or all zeros where the picture is known to be real."""
+    if shown.mask is not None:
+        return np.ascontiguousarray(shown.mask[:, None])
+    if shown.clip.frames is None or labels["video"] != 0:
+        return None
+    return np.zeros_like(shown.clip.frames[:, :1])
 
 
 def _degrade_alike(clips: Sequence[Clip], draw: Degradation, sample_rate_hz: int) -> list[Clip]:

@@ -24,7 +24,7 @@ class Shown:
         clip: The clip.
         kind: Name of the forgery; "" for none.
         labels: Of the forgery; None for a clip as it is in the corpus.
-        mask: How far each pixel was forged, (T, H, W) uint8; None if not known, or without a picture.
+        mask: How far each pixel was forged, (T, H, W) uint8; None if the forgery does not tell.
     """
 
     clip: Clip
@@ -76,7 +76,7 @@ class Forging:
         if not starts:
             return []
         window = self._window(starts, rng)
-        real = Shown(clip=self._narrow(self.clip, window), mask=_nothing(self._narrow(self.clip, window)))
+        real = Shown(clip=self._narrow(self.clip, window))
         return [real, *(self._shown(forged, window) for forged in made)]
 
     def each(self, rng: np.random.Generator) -> list[Shown]:
@@ -84,8 +84,7 @@ class Forging:
         starts = self._starts(self.clip)
         if not starts:
             return []
-        real = self._narrow(self.clip, self._window(starts, rng))
-        shown = [Shown(clip=real, mask=_nothing(real))]
+        shown = [Shown(clip=self._narrow(self.clip, self._window(starts, rng)))]
         for name, kind in FORGERIES.items():
             if self.chances.get(name, 0) <= 0 or not kind.needs <= streams_of(self.clip):
                 continue
@@ -146,10 +145,4 @@ class Forging:
         clip = self._narrow(forged.clip, window)
         first = window.first_frame - forged.clip.window.first_frame
         mask = None if forged.mask is None else forged.mask[first : first + window.n_frames]
-        if mask is None and forged.spans.get("video") == ():
-            mask = _nothing(clip)
         return Shown(clip=clip, kind=forged.kind, labels=forged.labels(window), mask=mask)
-
-
-def _nothing(clip: Clip) -> Frames | None:
-    return None if clip.frames is None else np.zeros_like(clip.frames[:, 0])
