@@ -85,7 +85,9 @@ def cross_blend(clip: Clip, partner: Clip | None, *, rng: np.random.Generator, s
     face = shown(clip, name="clip")
     other = _turned_alike(face, shown(partner, name="partner"))
     hull = Hull.draw(rng, region="face" if rng.random() < 0.6 else "inner_face", ratios=(0.7, 1.0))
-    order = to_and_fro(other.seen, len(face.frames), start=int(rng.integers(len(other.seen))))
+    # A head that turns away for a moment is left out: its frames cannot be warped to this one.
+    usable = other.seen[np.abs(_yaws(other) - np.median(_yaws(face))) <= _MAX_YAW_GAP]
+    order = to_and_fro(usable, len(face.frames), start=int(rng.integers(len(usable))))
     table = _colour_table(face, other, strength=rng.uniform(0.75, 1))
     interpolation = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
     anchors = border(face.size_px)
@@ -117,16 +119,19 @@ def _at(mask: NDArray[np.uint8], landmarks: Floats) -> Floats:
     return np.asarray(mask[rows, columns] / 255, np.float32)
 
 
-def _yaw(face: Shown) -> float:
-    """How far the face looks to the right: nose tip from the middle of the temples, in face widths."""
+def _yaws(face: Shown) -> Floats:
+    """How far the face looks to the right where it is there: nose tip from between the temples, in face widths."""
     points = face.landmarks[face.present]
     left, right, nose = points[:, 234, 0], points[:, 454, 0], points[:, 4, 0]
-    return float(np.median((nose - (left + right) / 2) / np.maximum(right - left, 1)))
+    return np.asarray((nose - (left + right) / 2) / np.maximum(right - left, 1), np.float32)
 
 
 def _turned_alike(face: Shown, other: Shown) -> Shown:
     """The other face, mirrored if it then looks to the same side."""
-    ours, theirs = _yaw(face), _yaw(other)
+    ours = float(np.median(_yaws(face)))
+    yaws = _yaws(other)
+    # The lower middle one: a median between two frames might be that of neither.
+    theirs = float(np.sort(yaws)[(len(yaws) - 1) // 2])
     gap = min(abs(ours - theirs), abs(ours + theirs))
     if gap > _MAX_YAW_GAP:
         raise ForgeryError(
