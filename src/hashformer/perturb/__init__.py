@@ -52,6 +52,9 @@ class Perturbation:
         """What the level stands for, in the unit of the grid; None at level 0."""
         return self.grid.levels[self.level - 1] if self.level else None
 
+    def __str__(self) -> str:
+        return f"{self.kind}, level {self.level}, seed {self.seed}"
+
     def pictures(
         self, frames: Iterable[GridFrame], *, fps: int, problems: list[str] | None = None
     ) -> Iterator[GridFrame]:

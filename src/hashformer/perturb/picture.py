@@ -31,7 +31,7 @@ def saturation(rgb: RGB, factor: float, _: np.random.Generator) -> RGB:
     """
     values = rgb.astype(np.float32)
     luma = (values @ LUMA)[..., None]  # (H, W, 1)
-    return _to_bytes(luma + (values - luma) * np.float32(factor))
+    return _to_bytes(np.asarray(luma + (values - luma) * factor, np.float32))
 
 
 def contrast(rgb: RGB, factor: float, _: np.random.Generator) -> RGB:

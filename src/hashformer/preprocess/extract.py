@@ -12,6 +12,7 @@ from hashformer.faces.follow import FaceFinder, FrameFaces
 from hashformer.faces.landmarks import N_LANDMARKS
 from hashformer.media.audio import AudioBlock, blocks
 from hashformer.media.video import frames
+from hashformer.perturb import Perturbation
 from hashformer.results import MediaInfo
 from hashformer.timebase import Window, n_frames_covering
 from hashformer.types import FaceTrack, Sample
@@ -29,6 +30,7 @@ def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
     stopwatch: Stopwatch | None = None,
     problems: list[str] | None = None,
     stretch_s: int = STRETCH_S,
+    perturbation: Perturbation | None = None,
 ) -> Iterator[Sample]:
     """Prepare a media file: follow its faces, crop them, and cut its sound to the same seconds.
 
@@ -40,6 +42,7 @@ def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
         stopwatch: Takes the times of `decode`, `detect`, `landmarks` and `crop`.
         problems: Takes a line for each fault of the file that could be passed over.
         stretch_s: Whole seconds in one Sample; the last is shorter.
+        perturbation: Spoils the whole pictures of the grid, before a face is looked for, or the sound.
 
     Yields:
         Samples that follow each other without gap from time zero to the end of the longer stream.
@@ -55,11 +58,15 @@ def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
     sounds: Iterator[AudioBlock] = iter(())
     if info.video is not None:
         grid = stopwatch.each("decode", frames(path, fps=clip.fps, problems=problems))
+        if perturbation is not None:
+            grid = perturbation.pictures(grid, fps=clip.fps, problems=problems)
         pictures = finder.follow(grid, fps=clip.fps, stopwatch=stopwatch, problems=problems)
     if info.audio is not None:
         n_samples = stretch_s * clip.sample_rate_hz
         read = blocks(path, sample_rate_hz=clip.sample_rate_hz, block_samples=n_samples, problems=problems)
         sounds = stopwatch.each("decode", read)
+        if perturbation is not None:
+            sounds = perturbation.sound(sounds, sample_rate_hz=clip.sample_rate_hz)
     while True:
         seen, heard = list(islice(pictures, stretch.n_frames)), next(sounds, None)
         if not seen and heard is None:
