@@ -20,6 +20,7 @@ from hashformer.errors import ConfigError, MediaError
 from hashformer.faces.follow import FaceFinder
 from hashformer.media import probe
 from hashformer.model.weights import LoadedModel, load_model
+from hashformer.perturb import Perturbation
 from hashformer.preprocess.extract import extract
 from hashformer.preprocess.record import PrepareSettings
 from hashformer.preprocess.store import read_record, read_samples
@@ -86,13 +87,30 @@ class Detector:
         """
         return self.examine(path, progress=progress).detection
 
-    def examine(self, path: str | Path, *, progress: Callable[[float, float | None], None] | None = None) -> Examined:
-        """Score one file, and say what became of each of its clips; otherwise as `detect`."""
+    def examine(
+        self,
+        path: str | Path,
+        *,
+        progress: Callable[[float, float | None], None] | None = None,
+        perturbation: Perturbation | None = None,
+    ) -> Examined:
+        """Score one file, spoiled by a perturbation or as it is, and say what became of each of its clips.
+
+        Otherwise as `detect`.
+        """
         path = Path(path)
         stopwatch, problems = Stopwatch(), list[str]()
         info = probe(path)
         sha256 = _sha256(path)
-        samples = extract(path, info, self.config, self._finder, stopwatch=stopwatch, problems=problems)
+        samples = extract(
+            path,
+            info,
+            self.config,
+            self._finder,
+            stopwatch=stopwatch,
+            problems=problems,
+            perturbation=perturbation,
+        )
         tally = self._score(samples, stopwatch, lambda done_s: progress(done_s, info.duration_s) if progress else None)
         return self._examined(tally, stopwatch, path=_text(path), sha256=sha256, media=info, warnings=problems)
 

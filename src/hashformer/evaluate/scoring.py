@@ -3,9 +3,10 @@
 import hashlib
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from hashformer.evaluate.record import FileScores
 from hashformer.evaluate.table import TableNotes, write_table
 from hashformer.evaluate.workers import score_in_processes
 from hashformer.model.weights import load_model
+from hashformer.perturb import Perturbation
 from hashformer.preprocess.lock import locked
 from hashformer.version import __version__
 
@@ -43,6 +45,7 @@ class ScoreTask:
         prepared: Where `hashformer preprocess` put the same tree; None reads the media files themselves.
         device: Where the model runs.
         batch_size: Clips that the model sees at once.
+        perturbation: Spoils each file before a face is looked for; its seed is mixed with the file's path.
     """
 
     weights: str
@@ -50,10 +53,13 @@ class ScoreTask:
     prepared: Path | None = None
     device: str = "cpu"
     batch_size: int = 8
+    perturbation: Perturbation | None = None
 
     def __post_init__(self) -> None:
         if self.base_dir is None and self.prepared is None:
             raise EvaluationError("neither a folder of media files nor one of prepared files is named: name one")
+        if self.perturbation is not None and self.prepared is not None:
+            raise EvaluationError("prepared files hold crops: a perturbation needs the media files, so name base_dir")
 
     def detector(self) -> Detector:
         """Load the model."""
@@ -69,10 +75,16 @@ class ScoreTask:
             if self.prepared is not None:
                 examined = detector.examine_prepared(self.prepared / path)
             else:
-                examined = detector.examine((self.base_dir or Path()) / path)
+                media = (self.base_dir or Path()) / path
+                examined = detector.examine(media, perturbation=self._perturbation_of(path))
         except (MediaError, StoreError, OSError) as error:
             return FileScores(path=path, status="error", reason=self._without_roots(" ".join(str(error).split())))
         return FileScores.of(path, examined)
+
+    def _perturbation_of(self, path: str) -> Perturbation | None:
+        if self.perturbation is None:
+            return None
+        return replace(self.perturbation, seed=zlib.crc32(f"{self.perturbation.seed} {path}".encode()))
 
     def _without_roots(self, reason: str) -> str:
         """The reason without the folders of this machine: the table is the same wherever it is made."""
@@ -167,6 +179,7 @@ def _notes(task: ScoreTask, **selection: object) -> TableNotes:
             "hashformer_version": __version__,
             "weights": loaded.info,
             "source": "media" if task.prepared is None else "prepared",
+            "perturbation": "" if task.perturbation is None else str(task.perturbation),
             "batch_size": task.batch_size,
             "config": loaded.config.model_dump(mode="json"),
             "aggregation": _AGGREGATION.format(fraction=fraction),

@@ -56,6 +56,7 @@ class TableNotes(BaseModel):
     limit: int = Field(description="at most so many files, drawn by the hash of their paths; 0 for all")
     n_files: int
     source: str = Field(description="media, or prepared for files that were prepared before")
+    perturbation: str = Field("", description="kind, level and seed; empty for files as they are")
     batch_size: int
     config: dict[str, Any] = Field(description="everything that decides a score, as the weights hold it")
     aggregation: str = Field(description="how a file's score comes from its clips")
