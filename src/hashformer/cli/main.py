@@ -12,7 +12,10 @@ from hashformer.cli.doctor import doctor
 from hashformer.cli.manifest import manifest
 from hashformer.cli.pack import pack
 from hashformer.cli.preprocess import preprocess
+from hashformer.cli.pretrain import pretrain
 from hashformer.cli.profile import profile
+from hashformer.cli.train import train
+from hashformer.cli.validate import validate
 from hashformer.errors import HashFormerError
 from hashformer.system import share_cores
 from hashformer.version import __version__
@@ -25,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (detect, manifest, doctor, audit, preprocess, pack, profile):
+for verb in (detect, manifest, doctor, audit, preprocess, pack, pretrain, train, validate, profile):
     app.command()(verb)
 
 

@@ -81,6 +81,9 @@ class TrainConfig(Settings):
     """One training run. `config` is a preset's name, or settings over a preset: `{preset: small, model: {…}}`."""
 
     stage: StageName = "finetune"
+    stem_weights: Literal["fresh", "imagenet"] = Field(
+        "fresh", description="imagenet: a mobile stem starts from public image weights, unless weights are loaded"
+    )
     config: Config = Field(default_factory=lambda: load_config(DEFAULT_PRESET))
     losses: LossConfig = LossConfig()
     forge: ForgeConfig = ForgeConfig()

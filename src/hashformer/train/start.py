@@ -9,6 +9,7 @@ from hashformer.config import Config
 from hashformer.config.train import TrainConfig
 from hashformer.errors import WeightsError
 from hashformer.model import HashFormer
+from hashformer.model.pretrained import load_image_stem
 from hashformer.model.weights import load_model
 
 FREE = ("where_head", "methods", "dropout")
@@ -29,11 +30,15 @@ def initial_model(config: TrainConfig, load_from: Path | str | None) -> HashForm
 
     Raises:
         WeightsError: If there are no such weights, or they were made for another network or for other clips.
+        ConfigError: If image weights are asked for, and the network has no mobile stem.
+        AssetError: If image weights are asked for and cannot be fetched.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.run.seed)
         model = HashFormer(config.config.model)
     if load_from is None:
+        if config.stem_weights == "imagenet":
+            load_image_stem(model)
         return model
     loaded = load_model(load_from)
     if other := _differences(config.config, loaded.config):
