@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -108,15 +108,38 @@ class PreparedClips(IterableDataset[Example]):
                 yield self._example(row_idx, judged.clip, rng)
 
     def _example(self, row_idx: int, clip: Clip, rng: np.random.Generator) -> Example:
-        views = [augment(clip, view, rng=rng, sample_rate_hz=self.clip.sample_rate_hz) for view in self.views]
-        return Example(
-            clip=views[0] if views else clip,
-            second=views[1] if len(views) > 1 else None,
-            labels=clip_labels(self.rows[row_idx], clip.window),
-            row_idx=row_idx,
-            method=self.rows[row_idx].method,
-            corpus=self.rows[row_idx].corpus,
+        return labelled(
+            clip, self.rows[row_idx], row_idx, views=self.views, rng=rng, sample_rate_hz=self.clip.sample_rate_hz
         )
+
+
+def labelled(
+    clip: Clip,
+    row: Row,
+    row_idx: int,
+    *,
+    views: Sequence[ViewConfig],
+    rng: np.random.Generator,
+    sample_rate_hz: int,
+) -> Example:
+    """An Example of a clip as it was cut: its views, and what the manifest says of these seconds."""
+    drawn = [augment(clip, view, rng=rng, sample_rate_hz=sample_rate_hz) for view in views]
+    return Example(
+        clip=drawn[0] if drawn else clip,
+        second=drawn[1] if len(drawn) > 1 else None,
+        labels=clip_labels(row, clip.window),
+        row_idx=row_idx,
+        method=row.method,
+        corpus=row.corpus,
+    )
+
+
+class Clips(Protocol):
+    """A stream of Examples that says how much sound its clips have around them."""
+
+    context_samples: int
+
+    def __iter__(self) -> Iterator[Example]: ...
 
 
 class ClipLoader:
@@ -138,7 +161,7 @@ class ClipLoader:
         return len(self._loader)
 
 
-def clip_loader(dataset: PreparedClips, features: SoundFeatures, *, batch_size: int, workers: int = 0) -> ClipLoader:
+def clip_loader(dataset: Clips, features: SoundFeatures, *, batch_size: int, workers: int = 0) -> ClipLoader:
     """A loader of `Loaded` batches.
 
     Args:
@@ -154,11 +177,12 @@ def clip_loader(dataset: PreparedClips, features: SoundFeatures, *, batch_size: 
         raise ValueError(
             f"context_samples: {dataset.context_samples} in the dataset, {features.context_samples} needed"
         )
-    return loader_of(dataset, CollateExamples(features), batch_size=batch_size, workers=workers)
+    collate = CollateExamples(features)
+    return loader_of(dataset, collate, batch_size=batch_size, workers=workers)
 
 
 def loader_of(
-    dataset: Dataset[Any],
+    dataset: Dataset[Any] | Clips,
     collate: Callable[[Sequence[Any]], Parcel],
     *,
     batch_size: int | None = 1,
@@ -177,7 +201,7 @@ def loader_of(
     chosen: dict[str, Any] = {"batch_size": batch_size} if batch_sampler is None else {"batch_sampler": batch_sampler}
     return ClipLoader(
         DataLoader(
-            dataset,
+            dataset,  # type: ignore[arg-type]  # a Clips is an IterableDataset
             num_workers=workers,
             collate_fn=collate,
             multiprocessing_context="spawn" if workers else None,

@@ -1,15 +1,17 @@
 """Prepared folders into tar shards of bounded size; the same folders give the same bytes."""
 
 import csv
+import io
 import random
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from hashformer.data.shards import INDEX_NAME, files_of, find_prepared, key_of
+from hashformer.data.manifest import Row
+from hashformer.data.shards import INDEX_NAME, ROW_FIELD, files_of, find_prepared, key_of, row_bytes
 from hashformer.errors import StoreError
 from hashformer.preprocess.folders import appearing
 from hashformer.preprocess.record import read_record
@@ -40,6 +42,7 @@ def pack_folders(
     *,
     max_bytes: int = MAX_SHARD_BYTES,
     seed: int | None = None,
+    rows: Sequence[Row] = (),
     on_packed: Callable[[int, int], None] | None = None,
 ) -> PackSummary:
     """Pack every prepared folder below a folder.
@@ -51,6 +54,7 @@ def pack_folders(
         prepared: Top folder that `preprocess_files` filled.
         shards: Where to; an earlier pack there is replaced.
         max_bytes: Most bytes in a shard. A file larger than that has a shard of its own.
+        rows: Of a manifest; a file's row is packed with it, for `labelled_shards`. Files without a row have none.
         seed: Shuffles the files; without it they follow their names, and with them often their labels.
         on_packed: Called with how many files are done, and of how many.
 
@@ -67,6 +71,7 @@ def pack_folders(
     if seed is not None:
         random.Random(seed).shuffle(folders)
     summary, settings = PackSummary(), set[str]()
+    labelled = {row.path: row_bytes(row, row_idx) for row_idx, row in enumerate(rows)}
     with appearing(shards, marker=INDEX_NAME) as temporary, _ShardWriter(temporary, max_bytes, summary) as writer:
         for n_done, folder in enumerate(folders, start=1):
             name = folder.relative_to(prepared).as_posix()
@@ -79,7 +84,7 @@ def pack_folders(
             settings.add(record.settings_sha256)
             if len(settings) > 1:
                 raise StoreError(f"{folder}: was prepared with other settings than the rest. Prepare all files again.")
-            writer.add(name, files)
+            writer.add(name, files, labelled.get(name))
             if on_packed is not None:
                 on_packed(n_done, len(folders))
     return summary
@@ -96,16 +101,22 @@ class _ShardWriter:
         self._rows = csv.writer(index)
         self._rows.writerow(("shard", "path"))
 
-    def add(self, name: str, files: Mapping[str, Path]) -> None:
-        """Append one prepared file: its fields and where they lie."""
-        members = [(_member(f"{key_of(name)}.{field_name}", path), path) for field_name, path in files.items()]
+    def add(self, name: str, files: Mapping[str, Path], row: bytes | None) -> None:
+        """Append one prepared file: its fields, where they lie, and its row of the manifest."""
+        members = [
+            (_member(f"{key_of(name)}.{field_name}", path.stat().st_size), path) for field_name, path in files.items()
+        ]
         size = sum(_size_in_tar(member) for member, _ in members)
+        label = None if row is None else _member(f"{key_of(name)}.{ROW_FIELD}", len(row))
+        size += 0 if label is None else _size_in_tar(label)
         tar = self._tar
         if tar is None or tar.offset + size + tarfile.RECORDSIZE > self._max_bytes:
             tar = self._next_shard()
         for member, path in members:
             with path.open("rb") as content:
                 tar.addfile(member, content)
+        if row is not None and label is not None:
+            tar.addfile(label, io.BytesIO(row))
         self._rows.writerow((_shard_name(self._summary.n_shards - 1), name))
         self._summary.n_packed += 1
 
@@ -134,9 +145,9 @@ def _shard_name(number: int) -> str:
     return f"shard-{number:06d}.tar"
 
 
-def _member(name: str, path: Path) -> tarfile.TarInfo:
+def _member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)  # time, owner and mode keep their fixed defaults
-    member.size = path.stat().st_size
+    member.size = size
     return member
 
 

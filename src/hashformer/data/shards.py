@@ -2,7 +2,7 @@
 
 One prepared file is one WebDataset sample. Its key is its name in the corpus with the dots of the last part
 written `%2E`, since WebDataset ends a key at the first dot there; `KEY.sample.json`, `KEY.wav`,
-`KEY.track_000.cropped_video.mp4` and so on are its fields.
+`KEY.track_000.cropped_video.mp4` and so on are its fields. `KEY.row.json`, if a manifest was given, is its row.
 """
 
 import importlib
@@ -11,12 +11,14 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from hashformer.config import ClipConfig
 from hashformer.data.clips import cut
+from hashformer.data.manifest import FakeSegment, Row
 from hashformer.errors import SetupError, StoreError
 from hashformer.preprocess.parts import PART_NAMES
 from hashformer.preprocess.record import RECORD_NAME, SampleRecord, read_record
@@ -24,6 +26,7 @@ from hashformer.preprocess.store import read_samples
 from hashformer.types import Clip
 
 INDEX_NAME = "shards.csv"
+ROW_FIELD = "row.json"
 _SOUND_FIELD = "wav"
 
 
@@ -83,12 +86,44 @@ def clips_from_shards(
         StoreError: If the folder holds no shards, or a packed file is damaged.
         MediaError: If crops or sound cannot be decoded.
     """
-    wds = _webdataset()
-    addresses = shard_addresses(shards) if isinstance(shards, Path) else list(shards)
-    entries = wds.WebDataset(addresses, shardshuffle=False, nodesplitter=wds.split_by_node, empty_check=False)
-    for entry in entries:
+    for entry in entries_of(shards):
         with unpacked(entry) as folder:
             yield from clips_from_folders([folder], config, context_samples=context_samples)
+
+
+def entries_of(shards: Path | Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The packed files of this process's part of the shards, undecoded.
+
+    Raises:
+        SetupError: If WebDataset is not installed.
+        StoreError: If the folder holds no shards.
+    """
+    wds = _webdataset()
+    addresses = shard_addresses(shards) if isinstance(shards, Path) else list(shards)
+    yield from wds.WebDataset(addresses, shardshuffle=False, nodesplitter=wds.split_by_node, empty_check=False)
+
+
+def row_bytes(row: Row, row_idx: int) -> bytes:
+    """A row of the manifest and its number, as they are packed."""
+    return json.dumps({"row_idx": row_idx, **asdict(row)}, ensure_ascii=False, sort_keys=True).encode()
+
+
+def packed_row(entry: Mapping[str, Any]) -> tuple[Row, int]:
+    """The row of the manifest that a file was packed with, and its number.
+
+    Raises:
+        StoreError: If there is none.
+        ManifestError: If it contradicts itself.
+    """
+    if ROW_FIELD not in entry:
+        raise StoreError(
+            f"{entry['__key__']} in {entry.get('__url__', 'a shard')}: was packed without a label. "
+            "Pack the folders again, with their manifest."
+        )
+    data = json.loads(entry[ROW_FIELD])
+    row_idx = data.pop("row_idx")
+    data["fake_segments"] = tuple(FakeSegment(*segment) for segment in data["fake_segments"])
+    return Row(**data), row_idx
 
 
 def shard_addresses(folder: Path) -> list[str]:
@@ -120,7 +155,7 @@ def unpacked(entry: Mapping[str, Any]) -> Iterator[Path]:
         folder = Path(top) / PurePosixPath(unquote(key)).name
         folder.mkdir()
         for name, content in entry.items():
-            if name.startswith("__"):
+            if name.startswith("__") or name == ROW_FIELD:
                 continue
             where = json.loads(entry[RECORD_NAME])["waveform"] if name == _SOUND_FIELD else name
             if name.startswith("track_"):
