@@ -17,7 +17,7 @@ from hashformer.data.manifest import Row
 
 
 def main() -> None:
-    """Draw whole epochs until enough clips were seen; print a line of JSON every tenth of the way."""
+    """Draw whole epochs until enough clips were seen; print a line of JSON every tenth of the way and at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--workers", type=int, default=2)
@@ -47,6 +47,7 @@ def main() -> None:
                 reported = n_clips
                 print(json.dumps(_figures(n_clips, time.perf_counter() - start)), flush=True)
         data.epoch += 1
+    print(json.dumps(_figures(n_clips, time.perf_counter() - start)), flush=True)
 
 
 def _figures(n_clips: int, seconds: float) -> dict[str, float]:
@@ -55,9 +56,16 @@ def _figures(n_clips: int, seconds: float) -> dict[str, float]:
     return {
         "clips": n_clips,
         "clips_per_s": round(n_clips / seconds, 1),
+        "cpu_s_of_this_process": round(_cpu_s(resource.RUSAGE_SELF), 1),
+        "cpu_s_of_ended_workers": round(_cpu_s(resource.RUSAGE_CHILDREN), 1),
         "peak_mb": round(peak_kb / 1024),
         "peak_ended_worker_mb": round(workers_kb / 1024),
     }
+
+
+def _cpu_s(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashformer.config.views import STRONG, WEAK, ViewConfig
-from hashformer.data.augment import augment, picture, sound
+from hashformer.data.augment import augment, augment_masked, picture, sound
 from hashformer.faces.mirror import MIRROR, mirrored
 from hashformer.timebase import Window
 from hashformer.types import Clip
@@ -203,3 +203,37 @@ def test_sound_changes_keep_its_time():
     changed = view(one, STRONG.model_copy(update={"band_pass": 1.0}), 5).waveform
     match = np.correlate(changed, one.waveform[400:-400], "valid")
     assert int(match.argmax()) == 400
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_mask_goes_along_with_its_pixels(seed):
+    one = clip()
+    mask = np.zeros((8, 1, SIZE, SIZE), np.uint8)
+    mask[:, :, 20:40, 8:30] = 255
+    frames = np.repeat(mask, 3, axis=1)  # a picture of the mask itself
+    config = ViewConfig(flip=0.5, affine=0.8, shuffle_blocks=0.5, block_px=16)
+    shown = replace(one, frames=frames)
+    viewed, moved = augment_masked(shown, mask, config, rng=np.random.default_rng(seed), sample_rate_hz=RATE_HZ)
+    plain = view(shown, config, seed)
+    np.testing.assert_array_equal(viewed.frames, plain.frames)
+    np.testing.assert_array_equal(viewed.waveform, plain.waveform)
+    np.testing.assert_array_equal(moved[:, 0], viewed.frames[:, 0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_erased_is_no_longer_forged(seed):
+    mask = np.full((8, 1, SIZE, SIZE), 255, np.uint8)
+    one = clip()
+    viewed, moved = augment_masked(
+        one, mask, ViewConfig(erase=1), rng=np.random.default_rng(seed), sample_rate_hz=RATE_HZ
+    )
+    erased = (viewed.frames == one.frames.mean((0, 2, 3)).astype(np.uint8)[:, None, None]).all(1)
+    np.testing.assert_array_equal(moved[:, 0] == 0, erased)
+    assert erased.any()
+
+
+def test_colours_leave_the_mask_alone():
+    mask = np.random.default_rng(0).integers(0, 256, (8, 1, SIZE, SIZE), dtype=np.uint8)
+    config = ViewConfig(jitter=1, shuffle_channels=1, blur=1, noise=1, erase_frame=1)
+    _, moved = augment_masked(clip(), mask, config, rng=np.random.default_rng(1), sample_rate_hz=RATE_HZ)
+    np.testing.assert_array_equal(moved, mask)
