@@ -176,7 +176,8 @@ def _lacking(labels: Ints) -> Value | None:
     if not n:
         return Value(None, 0, "no samples")
     if fakes in {0, n}:
-        return Value(None, n, f"all {n} samples are {'fake' if fakes else 'real'}: both classes are needed")
+        which = f"all {n} samples are" if n > 1 else "the only sample is"
+        return Value(None, n, f"{which} {'fake' if fakes else 'real'}: both classes are needed")
     return None
 
 
