@@ -29,6 +29,8 @@ _EDGE_S = 0.05
 _MAX_GAIN_DB = 20.0
 _MIN_F0_HZ, _MAX_F0_HZ = 65.0, 500.0
 _MOMENTUM = 0.99
+_WORLD_DELAY_S = 0.0025
+"""WORLD's pulses are of minimum phase, and so lag behind the voice: measured on 40 utterances at 16 kHz."""
 
 Doubles = NDArray[np.float64]
 
@@ -113,7 +115,8 @@ def world(waveform: Floats, sample_rate_hz: int, *, pitch: float, formant: float
         import pyworld  # noqa: PLC0415 -- the only forgery that needs it
     except ImportError as error:
         raise SetupError("the WORLD vocoder needs pyworld. Install it: pip install 'hashformer[train]'.") from error
-    sound = waveform.astype(np.float64)
+    delay = round(_WORLD_DELAY_S * sample_rate_hz)
+    sound = np.pad(waveform.astype(np.float64), (0, delay), mode="reflect")
     f0, times = pyworld.dio(
         sound, sample_rate_hz, f0_floor=_MIN_F0_HZ, f0_ceil=_MAX_F0_HZ, frame_period=period_ms, speed=4
     )
@@ -126,7 +129,7 @@ def world(waveform: Floats, sample_rate_hz: int, *, pitch: float, formant: float
     breath = pyworld.d4c(sound, f0[::step].copy(), times[::step].copy(), sample_rate_hz)
     breath = np.repeat(breath, step, axis=0)[: len(f0)]
     made = pyworld.synthesize(pitch * f0, _stretched(envelope, formant), breath, sample_rate_hz, period_ms)
-    return np.asarray(made[: len(waveform)], np.float32)
+    return np.asarray(made[delay : delay + len(waveform)], np.float32)
 
 
 def _stretched(envelope: Doubles, factor: float) -> Doubles:
