@@ -72,8 +72,8 @@ class TrainModule(pl.LightningModule):
         )
         total: Tensor = losses.total
         if not torch.isfinite(total):
-            worst = [f"{name} {float(value):g}" for name, value in {**losses.named, **losses.parts}.items()]
-            raise TrainError(f"the loss is {float(total):g}: {', '.join(worst)}")
+            worst = [f"{name} {float(value.detach()):g}" for name, value in {**losses.named, **losses.parts}.items()]
+            raise TrainError(f"the loss is {float(total.detach()):g}: {', '.join(worst)}")
         n_clips = len(batch.row_idx)
         # The means of the losses are over all devices: their mean is the loss of the joined batch.
         shown = {f"train/{name}": value.detach() for name, value in losses.named.items()}

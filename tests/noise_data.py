@@ -1,17 +1,25 @@
 """Training data of noise in which fake clips differ: no files, the same for every process."""
 
+import os
+import signal
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from hashformer.config.train import load_recipe
 from hashformer.data.batch import PackedBatch
 from hashformer.data.loaded import Loaded
 from hashformer.data.manifest import Row
 from hashformer.timebase import Window
 from hashformer.train.data import TrainData
+from hashformer.train.run import Machines, Places, train
 from hashformer.train.split import TrainValRows
 
 N_VAL = 16
+UNEVEN = frozenset(8 * step + k for step in range(5) for k in (0, 1, 2))
+"""Of joined batches of eight clips: most of those that the first of two devices gets, and none of the second's."""
 
 
 def rows(split, n=8):
@@ -77,11 +85,14 @@ class Loader:
 
 
 class NoiseData(TrainData):
-    """Batches by number; devices share each joined batch of `joined` clips. `broken`: a step whose sound is NaN."""
+    """Batches by number; devices share each joined batch of `joined` clips.
 
-    def __init__(self, config, *, joined=8, broken=None, unknown=(), hook=None):
+    `broken`: a step whose sound is NaN. `killed`: a step at which the process ends on the spot.
+    """
+
+    def __init__(self, config, *, joined=4, broken=None, killed=None, unknown=()):
         super().__init__(TrainValRows(train=rows("train"), val=rows("val"), made=False, n_missing=0), None, config)
-        self.joined, self.broken, self.unknown, self.hook = joined, broken, unknown, hook
+        self.joined, self.broken, self.killed, self.unknown = joined, broken, killed, unknown
 
     def _share(self, numbers):
         n = len(numbers) // self.trainer.world_size
@@ -94,11 +105,41 @@ class NoiseData(TrainData):
         return Loader(per_epoch, lambda i: self._step(first + i))
 
     def _step(self, step):
+        if step == self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
         loaded = noise_batch(self._share(range(step * self.joined, (step + 1) * self.joined)), unknown=self.unknown)
         if step == self.broken:
             loaded = replace(loaded, packed=replace(loaded.packed, audio=loaded.packed.audio * float("nan")))
         return loaded
 
     def val_dataloader(self):
-        numbers = self._share(range(10_000, 10_000 + N_VAL))
-        return Loader(len(numbers) // 4, lambda i: noise_batch(numbers[4 * i : 4 * i + 4]))
+        # Joined batches are shared, as in training: alignment depends on which clips come together.
+        firsts = range(10_000, 10_000 + N_VAL, self.joined)
+        return Loader(len(firsts), lambda i: noise_batch(self._share(range(firsts[i], firsts[i] + self.joined))))
+
+
+def noise_run(log_dir, *changes, stage="finetune", resume=False, devices=1, **data):
+    """A run of the tiny recipe on noise, on the CPU."""
+    config = load_recipe("tiny", stage, [*changes, "run.batch_size=4"])
+    return train(
+        config,
+        NoiseData(config, **data),
+        Places(log_dir=Path(log_dir)),
+        resume=resume,
+        machines=Machines(accelerator="cpu", devices=devices),
+    )
+
+
+if __name__ == "__main__":
+    # As a process of its own: log_dir, the number of the step at which it dies (or "never"), joined clips, changes.
+    log_dir, killed, joined, stage, *changes = sys.argv[1:]
+    unknown = UNEVEN if joined == "8" else ()
+    torch.set_num_threads(1)
+    noise_run(
+        log_dir,
+        *changes,
+        stage=stage,
+        joined=int(joined),
+        killed=None if killed == "never" else int(killed),
+        unknown=unknown,
+    )
