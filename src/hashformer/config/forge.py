@@ -28,6 +28,7 @@ class ForgeryChances(Settings):
     vocoder_world: float = _Weight
     vocoder_griffin_lim: float = _Weight
     text_to_speech: float = Field(0.0, ge=0, description="needs a speech synthesiser on the machine")
+    neural_resynthesis: float = Field(0.0, ge=0, description="needs `autoencoder`, a file of trained weights")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -45,9 +46,19 @@ class ForgeConfig(Settings):
     """What one draw of training is made of."""
 
     chances: ForgeryChances = ForgeryChances()
+    autoencoder: str = Field("", description="file of the face autoencoder for neural_resynthesis; none: left out")
     per_clip: int = Field(1, ge=0, description="forgeries of each real clip; 0: real clips alone")
     untouched: float = Field(0.0, ge=0, le=1, description="share of the draws of real files that are not forged")
     corpora_share: float = Field(0.5, ge=0, le=1, description="share of draws that are fakes of the manifest, if any")
     span_s: float = Field(3.0, ge=1, description="seconds that are forged at once; of them a clip is shown")
     degrade: DegradeConfig = DegradeConfig()
     strength: float = Field(1.0, ge=0, le=1, description="of the degradation")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.chances.neural_resynthesis > 0 and not self.autoencoder:
+            raise ValueError(
+                f"chances.neural_resynthesis is {self.chances.neural_resynthesis:g}, but autoencoder names no file; "
+                "`hashformer forge --train-autoencoder` makes one"
+            )
+        return self

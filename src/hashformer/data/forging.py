@@ -1,13 +1,13 @@
 """Forgeries of one clip, and which seconds of them are shown."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from hashformer.config import ClipConfig
 from hashformer.data.forge import FORGERIES, draw_forgery, streams_of
-from hashformer.data.forge.base import Forged, Partner
+from hashformer.data.forge.base import Forged, ForgeryKind, Partner
 from hashformer.data.forge.narrow import narrow
 from hashformer.errors import ForgeryError
 from hashformer.timebase import Window
@@ -43,6 +43,7 @@ class Forging:
         partner: Finds the second clip of a kind.
         config: Length and rates of what is shown.
         refused: Kinds that this clip did not allow.
+        kinds: Those that there are, by name.
     """
 
     clip: Clip
@@ -50,6 +51,7 @@ class Forging:
     partner: FindPartner
     config: ClipConfig
     refused: list[str]
+    kinds: Mapping[str, ForgeryKind] = field(default_factory=lambda: FORGERIES)
 
     def together(self, rng: np.random.Generator, *, n_forgeries: int) -> list[Shown]:
         """The real clip and so many forgeries, all of the same seconds, which show every one of them.
@@ -63,7 +65,7 @@ class Forging:
         made: list[Forged] = []
         tried: list[str] = []
         while len(made) < n_forgeries and (
-            kind := draw_forgery(self.chances, streams_of(self.clip), rng, without=tried)
+            kind := draw_forgery(self.chances, streams_of(self.clip), rng, without=tried, kinds=self.kinds)
         ):
             tried.append(kind.name)
             forged = self.make(kind.name, rng)
@@ -85,7 +87,7 @@ class Forging:
         if not starts:
             return []
         shown = [Shown(clip=self._narrow(self.clip, self._window(starts, rng)))]
-        for name, kind in FORGERIES.items():
+        for name, kind in self.kinds.items():
             if self.chances.get(name, 0) <= 0 or not kind.needs <= streams_of(self.clip):
                 continue
             forged = self.make(name, rng)
@@ -99,7 +101,7 @@ class Forging:
 
     def make(self, name: str, rng: np.random.Generator) -> Forged | None:
         """One forgery; None, and a name more in `refused`, if the clip does not allow it."""
-        kind = FORGERIES[name]
+        kind = self.kinds[name]
         # A generator of its own: how much one kind draws does not change what comes after it.
         own = np.random.default_rng(rng.integers(2**63))
         partner = None if kind.partner == "none" else self.partner(kind.partner)

@@ -12,6 +12,7 @@ from hashformer.config.forge import ForgeConfig
 from hashformer.config.views import ViewConfig
 from hashformer.data.features import SoundFeatures
 from hashformer.data.finish import Finisher
+from hashformer.data.forge import kinds_with
 from hashformer.data.forging import Forging, Shown
 from hashformer.data.loaded import Example
 from hashformer.data.manifest import Row
@@ -115,6 +116,7 @@ class _GroupMaker:
     def __init__(self, rows: Sequence[Row], root: Path, config: Config, forge: ForgeConfig) -> None:
         check_prepared(rows, root)
         self._rows, self._root, self._clip, self._forge = rows, root, config.clip, forge
+        self._kinds = kinds_with(forge.autoencoder)
         context = SoundFeatures(config.features, sample_rate_hz=config.clip.sample_rate_hz).context_samples
         self._reader = StretchReader(config.clip, config.quality, span_s=forge.span_s, context_samples=context)
         self._partners = PartnerFinder(rows, root, self._reader)
@@ -137,6 +139,7 @@ class _GroupMaker:
             partner=self._partners.of(row_idx, stretch, own),
             config=self._clip,
             refused=[],
+            kinds=self._kinds,
         )
         group = forging.each(rng) if n_forgeries is None else forging.together(rng, n_forgeries=n_forgeries)
         return group, forging.refused
