@@ -100,9 +100,8 @@ class StretchReader:
 def _covering(folder: Path, window: Window) -> Sequence[Sample]:
     """The Samples around a window, one more second on both sides for the context."""
     held = []
-    for sample in read_samples(folder):
-        if sample.window.last_frame + window.fps > window.first_frame:
-            held.append(sample)
-        if sample.window.first_frame >= window.last_frame:
+    for sample in read_samples(folder, from_frame=window.first_frame - window.fps):
+        held.append(sample)
+        if sample.window.last_frame >= window.last_frame + window.fps:
             break
     return held

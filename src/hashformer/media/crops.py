@@ -89,15 +89,16 @@ class CropWriter:
             raise _os_error(error, self._path) from error
 
 
-def read_crops(path: Path, *, fps: int) -> Iterator[RGB]:
+def read_crops(path: Path, *, fps: int, first: int = 0) -> Iterator[RGB]:
     """Read what `CropWriter` wrote.
 
     Args:
         path: The file.
         fps: What it was written with.
+        first: Number of the first picture wanted; what lies before the key frame in front of it is not decoded.
 
     Yields:
-        Pictures 0, 1, 2, …, (H, W, 3) RGB uint8.
+        Pictures `first`, `first` + 1, …, (H, W, 3) RGB uint8.
 
     Raises:
         MediaError: If the file cannot be decoded, or a picture does not stand at its time.
@@ -109,9 +110,18 @@ def read_crops(path: Path, *, fps: int) -> Iterator[RGB]:
         # One thread: a decoder of many lives on, with its pictures, until Python next collects garbage.
         stream.codec_context.thread_count = 1
         try:
-            for position, frame in enumerate(container.decode(stream)):
+            position = None if first else 0
+            if first and stream.time_base:
+                # A second early: the search goes by decoding time, which is some pictures ahead of the time shown.
+                container.seek(int(max(0, first - fps) / fps / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                if position is None and frame.time is not None:
+                    position = min(first, round(frame.time * fps))
                 if frame.time is None or round(frame.time * fps) != position:
                     raise MediaError(f"{path}: picture {position} stands at {frame.time} s. Prepare the source again.")
+                position += 1
+                if position <= first:
+                    continue
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
         except FFmpegError as error:
             raise MediaError(f"{path}: cannot be decoded ({error.strerror}). Prepare the source again.") from error

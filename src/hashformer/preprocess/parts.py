@@ -102,16 +102,18 @@ class PartReader:
         folder: Of the prepared file.
         record: Which part.
         fps: Rate of the grid.
+        first_frame: Grid frame before which nothing will be read.
 
     Raises:
         StoreError: If the arrays are missing, damaged or of another length than the record says.
     """
 
-    def __init__(self, folder: Path, record: TrackRecord, *, fps: int) -> None:
+    def __init__(self, folder: Path, record: TrackRecord, *, fps: int, first_frame: int = 0) -> None:
         self._folder, self._record = folder / record.folder, record
         self._landmarks = self._array(LANDMARKS_NAME, (record.n_frames, N_LANDMARKS, 2))
         self._boxes = self._array(BOXES_NAME, (record.n_frames, 4))
-        self._pictures = read_crops(self._folder / CROPS_NAME, fps=fps)
+        first = max(0, first_frame - record.first_frame)
+        self._pictures = read_crops(self._folder / CROPS_NAME, fps=fps, first=first)
         self.first_frame, self.last_frame = record.first_frame, record.first_frame + record.n_frames
 
     def copy_into(self, track: FaceTrack) -> None:

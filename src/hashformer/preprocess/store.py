@@ -75,15 +75,17 @@ def write_samples(
     return record
 
 
-def read_samples(folder: Path, *, stretch_s: int = STRETCH_S) -> Iterator[Sample]:
+def read_samples(folder: Path, *, stretch_s: int = STRETCH_S, from_frame: int = 0) -> Iterator[Sample]:
     """Read a prepared file back: what `extract` gave, the crops but for the encoder's rounding.
 
     Args:
         folder: The folder that `write_samples` made.
         stretch_s: Whole seconds in one Sample; the last is shorter.
+        from_frame: Samples that end before this grid frame are left out, at little cost.
 
     Yields:
-        Samples that follow each other from time zero. Memory does not grow with the file's length.
+        Samples that follow each other, from time zero or from that which holds `from_frame`. Memory does not
+        grow with the file's length.
 
     Raises:
         ValueError: If `stretch_s` is below 1.
@@ -96,11 +98,13 @@ def read_samples(folder: Path, *, stretch_s: int = STRETCH_S) -> Iterator[Sample
     fps = record.settings.fps
     waiting = sorted(record.tracks, key=lambda track: track.first_frame)
     reading: list[tuple[int, PartReader]] = []
-    for first in range(0, record.n_frames, stretch_s * fps):
+    start = max(0, from_frame) // (stretch_s * fps) * (stretch_s * fps)
+    waiting = [part for part in waiting if part.first_frame + part.n_frames > start]
+    for first in range(start, record.n_frames, stretch_s * fps):
         window = Window(first, min(stretch_s * fps, record.n_frames - first), fps)
         while waiting and waiting[0].first_frame < window.last_frame:
             part = waiting.pop(0)
-            reading.append((part.track_id, PartReader(folder, part, fps=fps)))
+            reading.append((part.track_id, PartReader(folder, part, fps=fps, first_frame=start)))
         yield _sample(folder, record, window, reading)
         reading = [(track_id, part) for track_id, part in reading if part.last_frame > window.last_frame]
 
