@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from hashformer.config import ModelConfig
+from hashformer.config import ModelConfig, load_config
+from hashformer.model import HashFormer
 from hashformer.model.inputs import Stream, stream_specs
 from hashformer.model.mobile import FIRST_CHANNELS, STAGES, MobileNet, fold
 from hashformer.model.tokens import MobileStem
+from hashformer.model.weights import load_model, save_model
 
 EPS = 1e-3
 
@@ -93,3 +95,14 @@ def test_only_the_chosen_frames_are_looked_at():
     features.sum().backward()
     seen = values.grad.abs().sum((0, 2, 3, 4)) > 0
     assert seen.tolist() == [True, False, True, False] * 2
+
+
+def test_weights_of_a_mobile_stem_are_saved_and_read_back(tmp_path):
+    config = load_config("tiny")
+    config = config.model_copy(
+        update={"model": config.model.model_copy(update={"stem": "mobile", "video_patch_px": 8})}
+    )
+    model = HashFormer(config.model)
+    save_model(tmp_path / "m.safetensors", model, config=config, trained=True)
+    loaded = load_model(tmp_path / "m.safetensors").model.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in model.state_dict().items())

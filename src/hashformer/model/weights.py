@@ -114,7 +114,7 @@ def save_model(
     """
     if config.model != model.config:
         raise ConfigError(f"{path}: config.model is not the config of the model that is saved")
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
     notes = FileNotes(
         hashformer_version=__version__,
         config=config.model_dump(mode="json"),
@@ -286,7 +286,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     whole = hashlib.sha256()
     for name in sorted(tensors):
         whole.update(name.encode())
-        whole.update(tensors[name].contiguous().view(torch.uint8).numpy().data)
+        whole.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return whole.hexdigest()
 
 
