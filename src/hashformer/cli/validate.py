@@ -32,7 +32,7 @@ PRINTED = {
 
 def validate(
     manifest: Annotated[Path, typer.Option("--manifest", help="As `hashformer manifest` writes it.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for scores.parquet, metrics.json and metrics.csv.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for scores.parquet, metrics.json and the report.")],
     checkpoint: Annotated[
         str, typer.Option("--checkpoint", "--load_from", help="A weight file, a released name, or a preset.")
     ] = "small",
@@ -70,7 +70,7 @@ def validate(
         words.print("This rank is done; the first one writes the table.")
         return
     metrics = _metrics(table, asv_scores, compare, thresholds=thresholds, n_resamples=resamples, seed=seed)
-    _write(metrics, out, words)
+    _write(metrics, out, task, words)
     _show(metrics)
     if metrics["coverage"]["error"]:
         raise typer.Exit(1)
@@ -131,11 +131,20 @@ def _metrics(
     return metrics
 
 
-def _write(metrics: dict[str, Any], out: Path, words: Console) -> None:
-    from hashformer.evaluate.summary import write_metrics
+def _write(metrics: dict[str, Any], out: Path, task: "ScoreTask", words: Console) -> None:
+    from functools import partial
 
-    as_json, as_csv = write_metrics(metrics, out)
-    words.print(f"Wrote {out / 'scores.parquet'}, {as_json} and {as_csv}", soft_wrap=True, markup=False)
+    from hashformer.evaluate.pictures import picture_uri
+    from hashformer.evaluate.summary import write_metrics
+    from hashformer.report.study import write_study
+    from hashformer.report.study_source import read_study
+
+    write_metrics(metrics, out)
+    picture = partial(picture_uri, base_dir=task.base_dir, prepared=task.prepared)
+    page = write_study(read_study(out, thumbnail=picture), out)
+    words.print(
+        f"Wrote scores.parquet, metrics.json, metrics.csv and {page.name} to {out}", soft_wrap=True, markup=False
+    )
 
 
 def _show(metrics: dict[str, Any]) -> None:

@@ -18,15 +18,12 @@ def coverage(files: View) -> dict[str, object]:
         files: Every file of the table.
 
     Returns:
-        `n_files`, `n_scored`, `share`, the numbers of `cannot_tell` and `error`, the reasons with their numbers
-        (without the measured values that follow a colon), the same by label, and methods not wholly covered.
+        `n_files`, `n_scored`, `share`, the numbers of `cannot_tell` and `error`, the reasons with their
+        numbers, the same by label, and methods not wholly covered.
     """
     status, labels = files.texts["status"], files.labels
     scored = status == "scored"
-    reasons = {
-        name: dict(Counter(reason.split(":")[0] for reason in files.texts["reason"][status == name]).most_common())
-        for name in UNSCORED
-    }
+    reasons = {name: _reasons(files.where(status == name)) for name in UNSCORED}
     methods = {
         method: {"n_files": int(mask.sum()), "n_scored": int((mask & scored).sum())}
         for method in sorted(set(files.texts["method"]))
@@ -44,6 +41,12 @@ def coverage(files: View) -> dict[str, object]:
         },
         "methods_not_covered": methods,
     }
+
+
+def _reasons(files: View) -> dict[str, int]:
+    """Reasons without the file's name before them, or measured values after them, the commonest first."""
+    named = zip(files.texts["reason"], files.texts["path"], strict=True)
+    return dict(Counter(reason.removeprefix(f"{path}: ").split(":")[0] for reason, path in named).most_common())
 
 
 def as_errors(files: View, how: Resampling) -> dict[str, Measured]:

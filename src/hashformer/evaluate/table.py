@@ -20,6 +20,7 @@ each clip ("clip"), sorted by path, then level, then time, then face. The column
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +128,7 @@ def table_rows(row: Row, scored: FileScores) -> list[dict[str, object]]:
 
 def file_labels(row: Row) -> dict[str, float]:
     """Labels of a whole file, as `clip_labels` gives those of a clip: 1 = fake, 0 = real, NaN = not known."""
-    unknown = float("nan")
-    return {
-        "overall": float(row.label),
-        "video": unknown if row.video_fake is None else float(row.video_fake),
-        "audio": unknown if row.audio_fake is None else float(row.audio_fake),
-        "sync": 0.0 if row.video_fake is False and row.audio_fake is False else unknown,
-    }
+    return clip_labels(replace(row, fake_segments=()), Window(0, 1, 1))
 
 
 def _labels(labels: dict[str, float]) -> dict[str, object]:
