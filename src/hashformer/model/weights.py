@@ -114,7 +114,11 @@ def save_model(
     """
     if config.model != model.config:
         raise ConfigError(f"{path}: config.model is not the config of the model that is saved")
-    tensors = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
+    # Kernels may lie in memory by channels; in the file all tensors lie alike.
+    tensors = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
     notes = FileNotes(
         hashformer_version=__version__,
         config=config.model_dump(mode="json"),
