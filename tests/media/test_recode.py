@@ -1,5 +1,9 @@
 """Codec round trips in memory: same size, same order, same moments, worse by the setting and never by chance."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
@@ -133,3 +137,30 @@ def test_wrong_use_is_named():
         recode_frames(one.transpose(0, 2, 3, 1), codec="h264", crf=30, fps=16)
     with pytest.raises(ValueError, match="aac spends 8000 to 576000"):
         recode_sound(sound, sample_rate_hz=RATE_HZ, codec="aac", bit_rate=1_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_what_the_memory_held_before_decides_nothing(codec):
+    """Encoders that read memory they never wrote give other pictures from run to run."""
+    script = (
+        "import sys, zlib, numpy as np; from hashformer.media.recode import recode_frames\n"
+        "y, x = np.mgrid[:224, :224]\n"
+        "waves = [[127 + 90 * np.sin((x + 5 * i) / 9 + k + y / 23) for k in range(3)] for i in range(20)]\n"
+        "noise = np.random.default_rng(0).normal(0, 6, (20, 3, 224, 224))\n"
+        "source = np.clip(np.array(waves) + noise, 0, 255).astype(np.uint8)\n"
+        "for size in (224, 60):\n"
+        "    part = np.ascontiguousarray(source[..., :size, :size])\n"
+        f"    print(zlib.crc32(recode_frames(part, codec={codec!r}, crf=27, fps=16).tobytes()))\n"
+    )
+    found = set()
+    for filled in ("1", "255"):  # glibc fills fresh memory with it
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "MALLOC_PERTURB_": filled, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found.add(run.stdout)
+    assert len(found) == 1

@@ -97,7 +97,7 @@ def damaged(rgb: RGB, rng: np.random.Generator) -> RGB:
     blocks = blocks.reshape(rows * columns, 16, 16, 3)
     hit = rng.permutation(len(blocks))[: -(-len(blocks) // 2)]
     mixed = blocks.copy()
-    mixed[hit] = blocks[rng.integers(0, len(blocks), len(hit))]
+    mixed[hit] = blocks[(hit + rng.integers(1, max(2, len(blocks)), len(hit))) % len(blocks)]  # never itself
     whole = mixed.reshape(rows, columns, 16, 16, 3).swapaxes(1, 2).reshape(rows * 16, columns * 16, 3)
     return np.ascontiguousarray(whole[: rgb.shape[0], : rgb.shape[1]])
 
