@@ -1,6 +1,6 @@
 """Write pictures and sound to a media file: exact times, and the whole file or none."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -54,17 +54,17 @@ def write_video(  # noqa: PLR0913 - each is one plain property of the file
     Raises:
         MediaError: If there is no picture, or the file cannot be written.
     """
-    with _writing(path) as container:
+    with writing(path) as container:
         iterator = iter(frames)
         first = next(iterator, None)
         if first is None:
             raise MediaError(f"{path}: no picture to write; at least one is needed.")
-        video = _add_video(container, _even(first), Fraction(fps), crf, codec)
+        video = add_video(container, even(first), Fraction(fps), {"crf": str(crf)}, codec)
         sound = None if waveform is None else _Sound(container, _sound_codec(path), waveform, sample_rate_hz)
         tick = Fraction(1, TICKS_HZ) if times_s is not None else 1 / Fraction(fps)
         video.codec_context.time_base = tick
         for pts, rgb in zip(_ticks(times_s), _chain(first, iterator), strict=False):
-            frame = _video_frame(_even(rgb))
+            frame = video_frame(even(rgb))
             frame.pts, frame.time_base = pts, tick
             if sound is not None:
                 sound.write_until(float(pts * tick))
@@ -88,12 +88,17 @@ def write_audio(path: Path, waveform: Floats, *, sample_rate_hz: int) -> None:
     codec = SOUND_CODECS.get(path.suffix.lower())
     if codec is None:
         raise MediaError(f"{path}: cannot write sound as {path.suffix!r}. Use one of {', '.join(SOUND_CODECS)}.")
-    with _writing(path) as container:
+    with writing(path) as container:
         _Sound(container, codec, waveform, sample_rate_hz).finish()
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[OutputContainer]:
+def writing(path: Path) -> Iterator[OutputContainer]:
+    """Give a container to write to; the file appears when the block ends well.
+
+    Raises:
+        MediaError: If it cannot be written, or its suffix names no container.
+    """
     try:
         with atomic_path(path) as temporary, _new_container(path, temporary) as container:
             yield container
@@ -109,9 +114,16 @@ def _new_container(path: Path, temporary: Path) -> OutputContainer:
         raise MediaError(f"{path}: no container has the suffix {path.suffix!r}. Use .mp4, .mkv or .webm.") from error
 
 
-def _add_video(container: OutputContainer, first: RGB, fps: Fraction, crf: int, codec: str) -> VideoStream:
+def add_video(
+    container: OutputContainer, first: RGB, fps: Fraction, options: Mapping[str, str], codec: str
+) -> VideoStream:
+    """Add a stream for pictures of the size of `first`, with the colours' coding written down.
+
+    Raises:
+        MediaError: If the container takes no such codec.
+    """
     try:
-        stream = container.add_stream(codec, rate=fps, options={"crf": str(crf)})
+        stream = container.add_stream(codec, rate=fps, options=dict(options))
     except ValueError as error:
         raise MediaError(f"{codec} is no encoder that this container takes. Name one, such as libx264.") from error
     if not isinstance(stream, VideoStream):
@@ -127,14 +139,16 @@ def _add_video(container: OutputContainer, first: RGB, fps: Fraction, crf: int, 
     return stream
 
 
-def _video_frame(rgb: RGB) -> VideoFrame:
+def video_frame(rgb: RGB) -> VideoFrame:
+    """A picture as the encoder takes it; sides must be even."""
     matrix = Colorspace.ITU709 if rgb.shape[0] >= HD_HEIGHT else Colorspace.ITU601
     return VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
         format="yuv420p", dst_colorspace=matrix, src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.MPEG
     )
 
 
-def _even(rgb: RGB) -> RGB:
+def even(rgb: RGB) -> RGB:
+    """A picture with even sides: an odd one grows by a copy of its edge."""
     height, width = rgb.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return np.ascontiguousarray(rgb)
