@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from evaluate.score_tables import failed, row, scored, table
 from hashformer.errors import EvaluationError
 from hashformer.evaluate import curves
 from hashformer.evaluate.measure import Resampling
-from hashformer.evaluate.metrics import roc_auc
+from hashformer.evaluate.metrics import METRICS, roc_auc
 from hashformer.evaluate.summary import summarise, write_metrics
 from hashformer.report.study import cell_text, to_csv, to_html, to_json, write_study
 from hashformer.report.study_axes import interval_text
@@ -303,3 +304,19 @@ def test_a_corpus_that_is_a_label_is_warned_of(tmp_path):
     assert "All files of a, b have one label" in warnings
     assert "names nobody" in warnings
     assert "Only 5 real files" in warnings
+
+
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", re.findall(r"^```python\n(.*?)^```", DOCS, re.DOTALL | re.MULTILINE))
+def test_the_code_of_the_documentation_runs(code, evaluated, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").symlink_to(evaluated[0])
+    exec(compile(code, "docs/evaluation.md", "exec"), {})
+    assert (tmp_path / "out" / "study.html").is_file() or "Interval(" in capsys.readouterr().out
+
+
+def test_the_documentation_names_every_metric():
+    for name in METRICS:
+        assert f"`{name}`" in DOCS or f"`{name.rpartition('_')[0]}_1`, `_{name.rpartition('_')[2]}`" in DOCS

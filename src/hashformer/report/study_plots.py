@@ -28,6 +28,8 @@ def draw_bars(table: Table) -> Drawing | None:
     figure, axis = one_axis((9.6, 0.75 + 0.27 * len(shown)))
     at = np.arange(len(shown))[::-1]
     axis.barh(at, [_number(cell.value) for _, cell in shown], height=0.62, color=STUDY_COLOURS["video"], alpha=0.45)
+    # A dot, so that 0 is seen too.
+    axis.plot([_number(cell.value) for _, cell in shown], at, "o", color=STUDY_COLOURS["video"], markersize=4)
     for y, (_, cell) in zip(at, shown, strict=True):
         if cell.low is not None and cell.high is not None:
             axis.plot(
