@@ -208,6 +208,12 @@ def test_thresholds_let_so_many_real_files_pass(made):
     assert found["fpr_10"]["tpr"] == pytest.approx(3 / 5)
 
 
+def test_thresholds_of_the_weights_are_tried(tmp_path):
+    found = summarise(*table(tmp_path, corpus(), thresholds={"0.05": 0.55}), how=QUICK)["stored_thresholds"]["0.05"]
+    assert (found["threshold"], found["value"]) == (0.55, pytest.approx(6 / 9))
+    assert (found["fpr"], found["tpr"]) == (0.25, pytest.approx(3 / 5))
+
+
 def test_two_tables_are_compared_on_the_files_that_both_scored(made, tmp_path):
     rng = np.random.default_rng(0)
     files = [

@@ -182,6 +182,7 @@ def _notes(task: ScoreTask, **selection: object) -> TableNotes:
             "perturbation": "" if task.perturbation is None else str(task.perturbation),
             "batch_size": task.batch_size,
             "config": loaded.config.model_dump(mode="json"),
+            "thresholds": loaded.calibration.thresholds,
             "aggregation": _AGGREGATION.format(fraction=fraction),
             **selection,
         }

@@ -64,6 +64,9 @@ def summarise(
         found[name] = measure(view(table, level), how)
     found["video"]["accuracy_at_stored_threshold"] = at_threshold(files, how, threshold)
     found["video"]["eer_threshold"] = eer_point(files)
+    found["stored_thresholds"] = {
+        fpr: at_threshold(files, how, value) | _rates(files.usable, value) for fpr, value in notes.thresholds.items()
+    }
     found["video_failures_as_errors"] = as_errors(files, how)
     found["heads"] = {
         head: {name: measure(view(table, level, head), how) for name, level in LEVELS.items()}
@@ -106,6 +109,12 @@ def set_thresholds(table: pa.Table) -> Metrics:
         f"fpr_{round(100 * fpr)}": {"threshold": value, "tpr": _share(files.scores[files.is_fake] >= value)}
         for fpr, value in thresholds(reals).items()
     }
+
+
+def _rates(files: View, threshold: float) -> Measured:
+    """What a threshold does here: the shares of real and of fake files above it."""
+    above = files.scores >= threshold
+    return {"fpr": _share(above[~files.is_fake]), "tpr": _share(above[files.is_fake])}
 
 
 def _share(mask: "np.ndarray") -> float | None:

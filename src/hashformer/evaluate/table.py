@@ -60,6 +60,9 @@ class TableNotes(BaseModel):
     perturbation: str = Field("", description="kind, level and seed; empty for files as they are")
     batch_size: int
     config: dict[str, Any] = Field(description="everything that decides a score, as the weights hold it")
+    thresholds: dict[str, float] = Field(
+        {}, description="by the share of real files above it: those that the weights hold"
+    )
     aggregation: str = Field(description="how a file's score comes from its clips")
 
 
