@@ -87,13 +87,13 @@ def run_stage(stage: "StageName", options: Options) -> None:
     Raises:
         HashFormerError: If the run cannot be set up or cannot go on.
     """
-    _quiet()
     from hashformer.data.manifest import read_manifest
     from hashformer.train.data import TrainData
     from hashformer.train.run import Machines, Places
     from hashformer.train.run import train as run
     from hashformer.train.split import limited, train_val_rows
 
+    _quiet()
     config = _config(stage, options)
     rows = train_val_rows(
         read_manifest(options.manifest), options.base_dir, fraction=config.run.val_fraction, seed=config.run.seed
@@ -119,7 +119,7 @@ def _config(stage: "StageName", options: Options) -> "TrainConfig":
 
 
 def _quiet() -> None:
-    """Leave out what Lightning says of itself; warnings of ours go through."""
+    """Leave out what Lightning says of itself, after its import set that up; warnings of ours go through."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
