@@ -79,6 +79,13 @@ def test_numbers_stand_with_their_intervals_or_reasons(page):
     assert any("perfectly found 12 1.000 no interval" in r for r in rows)
 
 
+def test_a_reason_is_told_once_in_a_row():
+    row_of_three = (("x", UNKNOWN, UNKNOWN, known(0.5)),)
+    made = study(tables=(Table("t", "T", ("a", "b", "c", "d"), row_of_three),), score_sets=(), robustness=())
+    cells = [cell.text for cell in Page(to_html(made)).all("td")][:3]
+    assert cells == [f"undefined: {UNKNOWN.reason}", "undefined", "0.500 [0.470, 0.530]"]
+
+
 def test_untrained_weights_are_said_to_mean_nothing():
     made = study(weights=WeightsInfo(name="tiny", sha256="0d" * 32, trained=False), score_sets=(), robustness=())
     page = Page(to_html(made))

@@ -12,7 +12,7 @@ METRIC_WORDS = {
     "ap": "AP",
     "eer": "EER",
     "accuracy": "Accuracy at 0.5",
-    "balanced_accuracy": "Balanced accuracy at 0.5",
+    "balanced_accuracy": "Balanced accuracy",
     "f1": "F1 at 0.5",
     "tpr_at_fpr_1": "Fakes found at 1 % false alarms",
     "tpr_at_fpr_5": "Fakes found at 5 % false alarms",
@@ -88,7 +88,7 @@ def _levels(metrics: Metrics) -> Table:
         tuple(rows),
         "All together, the score that a file is judged by. Intervals draw videos, all clips of one together; “by "
         "person” draws people with all their videos, which is how sure a number is for people not seen. Accuracy, "
-        "AP and F1 depend on the share of fakes.",
+        "AP and F1 depend on the share of fakes; balanced accuracy is at 0.5.",
     )
 
 
