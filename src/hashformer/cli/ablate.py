@@ -41,9 +41,9 @@ def ablate(
     from hashformer.evaluate.measure import Resampling
     from hashformer.studies.ablation import VARIANTS
     from hashformer.studies.ablation import ablate as run
-    from hashformer.studies.transfer import Tested, write_cells
+    from hashformer.studies.transfer import Target, write_cells
 
-    tested = Tested(
+    tested = Target(
         name=manifest.stem,
         rows=read_manifest(manifest),
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from hashformer.studies.transfer import Tested, Trained
+    from hashformer.studies.transfer import Target, Trained
 
 
 def transfer(
@@ -85,9 +85,9 @@ def _trained(weights: dict[str, str], manifests: dict[str, str]) -> "list[Traine
     return [Trained(name=name, weights=path, rows=rows.get(name)) for name, path in weights.items()]
 
 
-def _tested(manifests: dict[str, str], base_dirs: dict[str, str], prepared: dict[str, str]) -> "list[Tested]":
+def _tested(manifests: dict[str, str], base_dirs: dict[str, str], prepared: dict[str, str]) -> "list[Target]":
     from hashformer.data.manifest import read_manifest
-    from hashformer.studies.transfer import Tested
+    from hashformer.studies.transfer import Target
 
     found = []
     for name, path in manifests.items():
@@ -95,7 +95,7 @@ def _tested(manifests: dict[str, str], base_dirs: dict[str, str], prepared: dict
         if folders == [None, None]:
             raise typer.BadParameter(f"where are the files of {name}? --base_dir or --prepared", param_hint="--test")
         rows, sha256 = read_manifest(Path(path)), hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        found.append(Tested(name=name, rows=rows, manifest_sha256=sha256, base_dir=folders[0], prepared=folders[1]))
+        found.append(Target(name=name, rows=rows, manifest_sha256=sha256, base_dir=folders[0], prepared=folders[1]))
     return found
 
 

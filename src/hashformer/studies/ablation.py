@@ -10,7 +10,7 @@ from hashformer.evaluate.measure import Resampling
 from hashformer.evaluate.scoring import Advance, score_manifest
 from hashformer.evaluate.summary import compare
 from hashformer.evaluate.table import read_table
-from hashformer.studies.transfer import Cell, Tested, video_metrics
+from hashformer.studies.transfer import Cell, Target, video_metrics
 
 SCHEMA_VERSION = 1
 FULL = "full"
@@ -47,7 +47,7 @@ Train = Callable[[str, Variant], Path]
 
 def ablate(  # noqa: PLR0913 -- each is one plain property of the study
     names: Sequence[str],
-    tested: Tested,
+    tested: Target,
     out: Path,
     *,
     train: Train,

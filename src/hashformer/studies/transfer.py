@@ -34,7 +34,7 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tested:
+class Target:
     """A manifest to test on, by a name of the user's, and where its files are."""
 
     name: str
@@ -50,7 +50,7 @@ class Tested:
 
 def transfer(  # noqa: PLR0913 -- each is one plain property of the study
     trained: Sequence[Trained],
-    tested: Sequence[Tested],
+    tested: Sequence[Target],
     out: Path,
     *,
     split: str = "",
