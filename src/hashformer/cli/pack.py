@@ -14,20 +14,25 @@ def pack(
     seed: Annotated[
         int | None, typer.Option(help="Shuffle the files by this number; without it they follow their names.")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="Pack each file's row with it, so that shards carry labels.")
+    ] = None,
 ) -> None:
     """Pack prepared folders into WebDataset shards of bounded size; the same folders give the same bytes.
 
     Exit code 1 if a prepared folder is damaged; it is named and left out.
     """
+    from hashformer.data.manifest import read_manifest
     from hashformer.data.pack import pack_folders
 
+    rows = read_manifest(manifest) if manifest else []
     words = Console(stderr=True, highlight=False)
     with words.status("Packing") as status:
 
         def show(n_done: int, n_total: int) -> None:
             status.update(f"Packing {n_done} of {n_total}")
 
-        summary = pack_folders(prepared, shards, max_bytes=max_mb * 1_000_000, seed=seed, on_packed=show)
+        summary = pack_folders(prepared, shards, max_bytes=max_mb * 1_000_000, seed=seed, rows=rows, on_packed=show)
     typer.echo(f"{summary.n_packed} files in {summary.n_shards} shards, {summary.n_bytes / 1e6:.1f} MB: {shards}")
     for name, reason in summary.failures:
         typer.echo(f"  {name}: {reason}")
