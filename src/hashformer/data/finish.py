@@ -42,7 +42,7 @@ class Finisher:
             refused: Kinds that could not be made; noted with the first.
         """
         draw = draw_degradation(self._forge.degrade, np.random.default_rng((*seed, 1)), strength=self._forge.strength)
-        degraded = _degrade_alike([shown.clip for shown in group], draw, self._rate_hz)
+        degraded = degrade_alike([shown.clip for shown in group], draw, self._rate_hz)
         examples: list[Example] = []
         for shown, clip in zip(group, degraded, strict=True):
             labels: Mapping[str, float] = shown.labels or clip_labels(row, clip.window)
@@ -79,8 +79,14 @@ def _mask(shown: Shown, labels: Mapping[str, float]) -> Frames | None:
     return np.zeros_like(shown.clip.frames[:, :1])
 
 
-def _degrade_alike(clips: Sequence[Clip], draw: Degradation, sample_rate_hz: int) -> list[Clip]:
-    """Degrade clips; a stream that a forgery left as it was is degraded once."""
+def degrade_alike(clips: Sequence[Clip], draw: Degradation, sample_rate_hz: int) -> list[Clip]:
+    """Degrade a real clip and what was made of it; a stream that a forgery left as it was is degraded once.
+
+    Args:
+        clips: The real one first.
+        draw: The same for all.
+        sample_rate_hz: Rate of their sound.
+    """
     done: list[Clip] = []
     for clip in clips:
         picture = _same(clips[0].frames, clip.frames) and _same(clips[0].landmarks, clip.landmarks)

@@ -33,31 +33,49 @@ class PartnerFinder:
                 self._files[_person(row)].append(row_idx)
         self._people = sorted(self._files)
 
-    def of(self, row_idx: int, stretch: Stretch, rng: np.random.Generator) -> FindPartner:
-        """What finds the partners of one file; each is read when first asked for, and once."""
+    def of(
+        self,
+        row_idx: int,
+        stretch: Stretch,
+        rng: np.random.Generator,
+        *,
+        lent: dict[Partner, int] | None = None,
+    ) -> FindPartner:
+        """What finds the partners of one file; each is read when first asked for, and once.
+
+        Args:
+            row_idx: The file.
+            stretch: Its own.
+            rng: Source of chance.
+            lent: Takes note of the row that each partner came from, if it was another file.
+        """
+        lent = {} if lent is None else lent
         found: dict[Partner, Clip | None] = {"none": None, "moment": stretch.rest}
 
         def find(wanted: Partner) -> Clip | None:
             if wanted not in found:
-                found[wanted] = self._person_clip(row_idx, stretch, rng) if wanted == "person" else None
-                if wanted == "other":
-                    found[wanted] = self._other_clip(row_idx, stretch.clip, rng)
+                candidates = self._others(row_idx, rng) if wanted == "other" else self._files_of(row_idx, rng)
+                found[wanted] = stretch.rest if wanted == "person" else None
+                if (other := self._read(candidates, stretch.clip, rng)) is not None:
+                    lent[wanted], found[wanted] = other
             return found[wanted]
 
         return find
 
-    def _person_clip(self, row_idx: int, stretch: Stretch, rng: np.random.Generator) -> Clip:
+    def _files_of(self, row_idx: int, rng: np.random.Generator) -> list[int]:
+        """Other files of the same person, in any order."""
         row = self._rows[row_idx]
         others = [i for i in self._files[_person(row)] if i != row_idx] if row.identity_source else []
-        return self._read([int(i) for i in rng.permutation(others)], stretch.clip, rng) or stretch.rest
+        return [int(i) for i in rng.permutation(others)]
 
-    def _other_clip(self, row_idx: int, clip: Clip, rng: np.random.Generator) -> Clip | None:
+    def _others(self, row_idx: int, rng: np.random.Generator) -> list[int]:
+        """A file of each of a few other people."""
         others = [person for person in self._people if person != _person(self._rows[row_idx])]
         chosen = [others[int(i)] for i in rng.permutation(len(others))[:_TRIES]]
-        return self._read([int(rng.choice(self._files[person])) for person in chosen], clip, rng)
+        return [int(rng.choice(self._files[person])) for person in chosen]
 
-    def _read(self, candidates: Sequence[int], clip: Clip, rng: np.random.Generator) -> Clip | None:
-        """The first of a few files that has the streams that the clip has."""
+    def _read(self, candidates: Sequence[int], clip: Clip, rng: np.random.Generator) -> tuple[int, Clip] | None:
+        """The first of a few files that has the streams that the clip has, and its row."""
         for row_idx in candidates[:_TRIES]:
             stretch = self._reader.draw(self._root / self._rows[row_idx].path, rng)
             if stretch is None:
@@ -66,7 +84,7 @@ class PartnerFinder:
             if (clip.frames is None or other.frames is not None) and (
                 clip.waveform is None or other.waveform is not None
             ):
-                return other
+                return row_idx, other
         return None
 
 

@@ -59,7 +59,7 @@ class StretchReader:
         window = self._place(read_record(folder), rng)
         if window is None:
             return None
-        found = clips_of(_covering(folder, window), window, self._clip, context_samples=self._context)
+        found = clips_of(covering(folder, window), window, self._clip, context_samples=self._context)
         if not found:
             return None
         whole = found[int(rng.integers(len(found)))]
@@ -97,7 +97,7 @@ class StretchReader:
         return clip if rest.empty else rest.clip
 
 
-def _covering(folder: Path, window: Window) -> Sequence[Sample]:
+def covering(folder: Path, window: Window) -> Sequence[Sample]:
     """The Samples around a window, one more second on both sides for the context."""
     held = []
     for sample in read_samples(folder, from_frame=window.first_frame - window.fps):

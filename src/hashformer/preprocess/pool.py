@@ -145,7 +145,7 @@ def _start(config: Config, job: Job) -> _Worker:
 def _serve(connection: Connection, config: Config) -> None:
     """What a worker does: load the models, then one file after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too and ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     try:
         with FaceFinder(config.faces) as finder:
@@ -158,7 +158,8 @@ def _serve(connection: Connection, config: Config) -> None:
         connection.send(error)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this worker as soon as its parent ends, however it ends; meant for a thread of its own."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
