@@ -161,7 +161,7 @@ def _show(measured: "Sequence[KindResult]") -> None:
     table = Table(title="AUC of files by level, 95 % intervals", caption="mean: over the levels from 1 on")
     most = max(len(kind.levels) for kind in measured)
     numbers = sorted({level.level for kind in measured for level in kind.levels})
-    table.add_column("kind")
+    table.add_column("kind", min_width=max(len(kind.kind) for kind in measured))
     for number in numbers:
         table.add_column(f"level {number}" if number else "as it is", justify="right")
     for heading in ("mean", "drop", "scored at worst"):
@@ -174,7 +174,7 @@ def _show(measured: "Sequence[KindResult]") -> None:
         worst = min(kind.levels, key=lambda level: level.n_scored)
         share = f"{worst.n_scored} of {worst.n_files}"
         table.add_row(kind.kind, *cells, "undefined" if mean is None else f"{mean:.3f}", drop, share)
-    console = Console(highlight=False, markup=False, width=None if most < 5 else 160)
+    console = Console(highlight=False, markup=False, width=160 if most > 3 else None)
     console.print(table)
     mean = literature_mean(measured)
     if mean is not None:
