@@ -48,7 +48,7 @@ def measure_operations(config: TrainConfig, n_clips: int) -> float:
     # The fused CPU kernel of attention has no formula in the counter; the plain one is counted in full.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         step()
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9
 
 
 def measure_memory(config: TrainConfig, n_clips: int) -> float:
