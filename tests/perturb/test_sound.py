@@ -51,7 +51,7 @@ def test_low_pass_has_the_corner(level, corner_hz):
 
 @pytest.mark.parametrize(("level", "decibels"), [(1, -3), (5, -24)])
 def test_gain_is_a_factor(speech, level, decibels):
-    assert perturbed("gain", level, speech) == pytest.approx(speech * 10 ** (decibels / 20), abs=1e-6)
+    assert np.abs(perturbed("gain", level, speech) - speech * 10 ** (decibels / 20)).max() < 1e-6
 
 
 @pytest.mark.parametrize(("level", "rate_hz"), [(1, 11_025), (3, 6_000), (5, 4_000)])
@@ -98,7 +98,7 @@ def test_chunks_leave_no_seam(kind):
 
     whole = Stretch(0, waveform, np.ones(len(waveform), bool), RATE_HZ, 0)
     expected = np.clip(SOUND_CHANGES[kind](whole, perturbation.parameter), -1, 1)
-    assert perturbed(kind, 4, waveform) == pytest.approx(expected, abs=2e-5)
+    assert np.abs(perturbed(kind, 4, waveform) - expected).max() < 2e-5
 
 
 @pytest.mark.parametrize("kind", SOUND)
