@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hashformer.perturb import Perturbation
     from hashformer.studies.robustness import KindResult
 
+CAPTION = "mean: over the levels from 1 on; unchanged: files whose score a level left exactly as it was"
 Tables = dict["Perturbation | None", Path]
 
 
@@ -158,13 +159,13 @@ def _parameter(kind: str, value: float | None) -> str:
 def _show(measured: "Sequence[KindResult]") -> None:
     from hashformer.studies.robustness import literature_mean
 
-    table = Table(title="AUC of files by level, 95 % intervals", caption="mean: over the levels from 1 on")
+    table = Table(title="AUC of files by level, 95 % intervals", caption=CAPTION)
     most = max(len(kind.levels) for kind in measured)
     numbers = sorted({level.level for kind in measured for level in kind.levels})
     table.add_column("kind", min_width=max(len(kind.kind) for kind in measured))
     for number in numbers:
         table.add_column(f"level {number}" if number else "as it is", justify="right")
-    for heading in ("mean", "drop", "scored at worst"):
+    for heading in ("mean", "drop", "scored at worst", "unchanged"):
         table.add_column(heading, justify="right")
     for kind in measured:
         found = {level.level: level for level in kind.levels}
@@ -173,7 +174,8 @@ def _show(measured: "Sequence[KindResult]") -> None:
         drop = "" if clean is None or mean is None else f"{clean - mean:+.3f}"
         worst = min(kind.levels, key=lambda level: level.n_scored)
         share = f"{worst.n_scored} of {worst.n_files}"
-        table.add_row(kind.kind, *cells, "undefined" if mean is None else f"{mean:.3f}", drop, share)
+        unchanged = str(max(level.n_unchanged for level in kind.levels if level.level))
+        table.add_row(kind.kind, *cells, "undefined" if mean is None else f"{mean:.3f}", drop, share, unchanged)
     console = Console(highlight=False, markup=False, width=160 if most > 3 else None)
     console.print(table)
     mean = literature_mean(measured)

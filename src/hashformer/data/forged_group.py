@@ -58,11 +58,13 @@ class Group:
         members: The films.
         coding: The same for all.
         refused: Kinds that the clip did not allow.
+        reason: Why it is empty.
     """
 
     members: tuple[Member, ...]
     coding: Coding
-    refused: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class GroupMaker:
@@ -102,7 +104,8 @@ class GroupMaker:
             self._root / row.path, self._config, max_s=self.settings.max_s, context_samples=self._context
         )
         if stretch is None:
-            return Group(members=(), coding=coding, refused=())
+            seconds = f"{self._config.clip.duration_s:g} s"
+            return Group(members=(), coding=coding, reason=f"shows no face and has no speech for {seconds} on end")
         own, lent = np.random.default_rng(rng.integers(2**63)), dict[Partner, int]()
         forging = Forging(
             clip=stretch.clip,
@@ -114,7 +117,8 @@ class GroupMaker:
         )
         forged, window = self._forge(forging, rng)
         members = self._members(row, stretch.clip, forged, window, lent, rng) if forged else ()
-        return Group(members=members, coding=coding, refused=tuple(forging.refused))
+        reason = "" if members else f"allows none of the forgeries: {', '.join(forging.refused) or 'none fits'}"
+        return Group(members=members, coding=coding, refused=tuple(forging.refused), reason=reason)
 
     def _draw_coding(self, rng: np.random.Generator) -> Coding:
         settings, clip = self.settings, self._config.clip

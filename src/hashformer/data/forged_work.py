@@ -111,14 +111,13 @@ class GroupWorker:
         split, place = self._places[row_idx]
         try:
             group = self._makers[split](place)
-            reason = "" if group.members else _why_empty(group)
-            self._write(row_idx, group, reason)
+            self._write(row_idx, group)
         except (MediaError, StoreError, OSError) as error:
             return GroupOutcome(name=name, status="failed", reason=" ".join(str(error).split()))
         status: Literal["done", "empty"] = "done" if group.members else "empty"
-        return GroupOutcome(name=name, status=status, reason=reason, refused=group.refused)
+        return GroupOutcome(name=name, status=status, reason=group.reason, refused=group.refused)
 
-    def _write(self, row_idx: int, group: Group, reason: str) -> None:
+    def _write(self, row_idx: int, group: Group) -> None:
         out, group_id = self._work.out, self._work.group_id(row_idx)
         if group.members:
             # In the order of names, which is no order, so that not even the time of writing tells.
@@ -132,7 +131,7 @@ class GroupWorker:
                 for member in group.members
             ],
             "refused": group.refused,
-            "reason": reason,
+            "reason": group.reason,
         }
         with atomic_path(out / RECORDS / f"{group_id}.json") as temporary:
             temporary.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
@@ -154,9 +153,3 @@ class GroupWorker:
 
 def _as_written(clip: Clip, film: Film) -> Clip:
     return replace(clip, frames=film.frames, waveform=film.waveform, context_samples=0)
-
-
-def _why_empty(group: Group) -> str:
-    if group.refused:
-        return f"allows none of the forgeries that were drawn: {', '.join(group.refused)}"
-    return "shows no face and has no sound that is good enough for long enough"

@@ -39,6 +39,8 @@ class LevelResult:
         drop: AUC undisturbed less AUC here, of the files that both scored; drawn together for its interval.
         n_files: Files that were asked for.
         n_scored: Files that gave a score.
+        n_unchanged: Files with exactly the score that they have as they are: they lack the stream that the kind
+            spoils, or their picture is too small for it. Above level 0 many of these make a kind look harmless.
     """
 
     level: int
@@ -48,6 +50,7 @@ class LevelResult:
     drop: Interval | None
     n_files: int
     n_scored: int
+    n_unchanged: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +204,7 @@ def write_robustness(kinds: Sequence[KindResult], out: Path, *, about: Mapping[s
     with atomic_path(out / CSV_NAME) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         names = ("auc", "low", "high", "auc_failures_as_errors", "drop", "drop_low", "drop_high")
-        writer.writerow(["kind", "level", "parameter", "unit", *names, "n_files", "n_scored", "reason"])
+        writer.writerow(["kind", "level", "parameter", "unit", *names, "n_files", "n_scored", "n_unchanged", "reason"])
         writer.writerows(_csv_row(kind.kind, level) for kind in kinds for level in kind.levels)
     return out / JSON_NAME, out / CSV_NAME
 
@@ -210,7 +213,7 @@ def _csv_row(kind: str, level: LevelResult) -> list[object]:
     drop = level.drop or Interval(None, None, None, 0)
     row: list[object] = [kind, level.level, level.parameter, KINDS[kind].unit]
     row += [level.auc.value, level.auc.low, level.auc.high, level.auc_failures_as_errors]
-    return [*row, drop.value, drop.low, drop.high, level.n_files, level.n_scored, level.auc.reason]
+    return [*row, drop.value, drop.low, drop.high, level.n_files, level.n_scored, level.n_unchanged, level.auc.reason]
 
 
 def _level(files: View, clean: View, perturbation: Perturbation | None, how: Resampling) -> LevelResult:
@@ -226,6 +229,7 @@ def _level(files: View, clean: View, perturbation: Perturbation | None, how: Res
         drop=None if perturbation is None else _drop(files, clean, how),
         n_files=len(files.labels),
         n_scored=int(np.isfinite(files.scores).sum()),
+        n_unchanged=int((files.scores == clean.scores).sum()),
     )
 
 
