@@ -6,15 +6,20 @@ from typing import Annotated
 
 import typer
 
+from hashformer.cli.ablate import ablate
 from hashformer.cli.audit import audit
 from hashformer.cli.detect import detect
+from hashformer.cli.diffmap import diffmap
 from hashformer.cli.doctor import doctor
+from hashformer.cli.forge import forge
 from hashformer.cli.manifest import manifest
 from hashformer.cli.pack import pack
 from hashformer.cli.preprocess import preprocess
 from hashformer.cli.pretrain import pretrain
 from hashformer.cli.profile import profile
+from hashformer.cli.robustness import robustness
 from hashformer.cli.train import train
+from hashformer.cli.transfer import transfer
 from hashformer.cli.validate import validate
 from hashformer.errors import HashFormerError
 from hashformer.system import share_cores
@@ -28,7 +33,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (detect, manifest, doctor, audit, preprocess, pack, pretrain, train, validate, profile):
+VERBS = (
+    *(detect, manifest, doctor, audit, preprocess, pack),
+    *(forge, pretrain, train),
+    *(validate, robustness, transfer, ablate, diffmap, profile),
+)
+for verb in VERBS:
     app.command()(verb)
 
 
