@@ -110,9 +110,19 @@ def test_the_numbers_are_those_of_the_tables(scored):
             assert level.auc.value == pytest.approx(auc)
             assert level.drop.value == pytest.approx(clean_auc - auc)
             assert (level.n_files, level.n_scored) == (9, 8)
+            assert level.n_unchanged == 0
             assert level.parameter == KINDS[kind.kind].levels[level.level - 1]
         assert kind.mean_auc == pytest.approx(np.mean([level.auc.value for level in kind.levels[1:]]))
     assert literature_mean(measured) is None
+
+
+def test_files_that_a_kind_does_not_reach_are_counted(corpus, tmp_path):
+    folder, rows = corpus
+    task = ScoreTask(weights="tiny", base_dir=folder)
+    tables = score_levels(rows[:4], tmp_path, plan(["block-wise"], [5]), task=task, manifest_sha256="0" * 64)
+    [kind] = measure_levels(tables, QUICK)
+    assert (kind.levels[1].n_unchanged, kind.levels[1].n_scored) == (4, 4), "sound has no picture to spoil"
+    assert kind.levels[1].drop.value == 0
 
 
 def test_chance_is_another_in_every_file_but_the_same_in_every_run():

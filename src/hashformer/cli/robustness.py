@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hashformer.perturb import Perturbation
     from hashformer.studies.robustness import KindResult
 
-CAPTION = "mean: over the levels from 1 on; unchanged: files whose score a level left exactly as it was"
+CAPTION = "mean: of levels 1 on; scored: at the worst level; same: files that kept their score"
 Tables = dict["Perturbation | None", Path]
 
 
@@ -159,13 +159,12 @@ def _parameter(kind: str, value: float | None) -> str:
 def _show(measured: "Sequence[KindResult]") -> None:
     from hashformer.studies.robustness import literature_mean
 
-    table = Table(title="AUC of files by level, 95 % intervals", caption=CAPTION)
-    most = max(len(kind.levels) for kind in measured)
+    table = Table(title="AUC of files by level; intervals are in robustness.csv", caption=CAPTION)
     numbers = sorted({level.level for kind in measured for level in kind.levels})
     table.add_column("kind", min_width=max(len(kind.kind) for kind in measured))
     for number in numbers:
-        table.add_column(f"level {number}" if number else "as it is", justify="right")
-    for heading in ("mean", "drop", "scored at worst", "unchanged"):
+        table.add_column(str(number) if number else "as it is", justify="right")
+    for heading in ("mean", "drop", "scored", "same"):
         table.add_column(heading, justify="right")
     for kind in measured:
         found = {level.level: level for level in kind.levels}
@@ -173,10 +172,10 @@ def _show(measured: "Sequence[KindResult]") -> None:
         clean, mean = kind.levels[0].auc.value, kind.mean_auc
         drop = "" if clean is None or mean is None else f"{clean - mean:+.3f}"
         worst = min(kind.levels, key=lambda level: level.n_scored)
-        share = f"{worst.n_scored} of {worst.n_files}"
+        share = f"{worst.n_scored}/{worst.n_files}"
         unchanged = str(max(level.n_unchanged for level in kind.levels if level.level))
         table.add_row(kind.kind, *cells, "undefined" if mean is None else f"{mean:.3f}", drop, share, unchanged)
-    console = Console(highlight=False, markup=False, width=160 if most > 3 else None)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     mean = literature_mean(measured)
     if mean is not None:
@@ -184,9 +183,7 @@ def _show(measured: "Sequence[KindResult]") -> None:
 
 
 def _cell(auc: "Interval") -> str:
-    if auc.value is None:
-        return "undefined"
-    return f"{auc.value:.3f}" + ("" if auc.low is None else f" ({auc.low:.2f}–{auc.high:.2f})")
+    return "undefined" if auc.value is None else f"{auc.value:.3f}"
 
 
 def _has_errors(tables: Tables) -> bool:
