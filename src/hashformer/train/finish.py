@@ -48,6 +48,8 @@ class Finished:
 def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:
     """Fit every head on clips, then thresholds on the files that they make up.
 
+    Scores are fitted as if real and fake were equally frequent: a validation split with every kind of forgery holds
+    many fakes for each real clip, and a score that took that for the state of the world would call strangers fake.
     A head for which the clips hold one class only keeps its logits as they are; that is logged.
 
     Args:
@@ -58,7 +60,7 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:
     for head in HEADS:
         labels, logits = known_clips(clips, head)
         if 0 < sum(labels) < len(labels):
-            heads[head] = fit(labels, logits)
+            heads[head] = fit(labels, logits, fake_share=0.5)
         else:
             _logger.warning(
                 "%s is not calibrated: the validation split holds %d real and %d fake clips for it",

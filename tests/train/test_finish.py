@@ -1,0 +1,76 @@
+"""After training: calibration that does not take the validation split for the world, and thresholds on files."""
+
+import math
+
+import numpy as np
+import pytest
+
+from hashformer.timebase import Window
+from hashformer.train.finish import calibrate
+from hashformer.train.scores import JudgedClip, file_table, gathered, known, validation_metrics
+from hashformer.types import HEADS
+
+RNG = np.random.default_rng(0)
+
+
+def judged(row_idx, label, logit, *, kind="", start=0, heads=HEADS):
+    return JudgedClip(
+        row_idx=row_idx,
+        kind=kind,
+        window=Window(start, 16, 16),
+        track_id=0,
+        method=kind or "real",
+        logits=dict.fromkeys(heads, logit),
+        labels=dict.fromkeys(HEADS, float(label)),
+    )
+
+
+def split(n_real, n_fake):
+    """Real logits round −1, fake ones round 1, equally spread: at 0 both are equally likely."""
+    reals = [judged(i, 0, float(RNG.normal(-1, 1))) for i in range(n_real)]
+    return reals + [judged(i, 1, float(RNG.normal(1, 1)), kind="puppet") for i in range(n_fake)]
+
+
+@pytest.mark.parametrize("n_fake", [400, 4000])
+def test_scores_do_not_depend_on_how_many_fakes_the_split_holds(n_fake):
+    fit = calibrate(split(400, n_fake), 0.5).overall
+    # The optimal score of a logit x is sigmoid(2 x) for equally frequent classes.
+    assert fit.scale == pytest.approx(2, abs=0.35)
+    assert fit.bias == pytest.approx(0, abs=0.35)
+
+
+def test_thresholds_keep_their_false_alarms_on_the_split():
+    clips = split(200, 200)
+    calibration = calibrate(clips, 0.5)
+    labels, scores = known(file_table(clips, 0.5, calibration), "overall")
+    reals = np.array(scores)[np.array(labels) == 0]
+    for rate, threshold in calibration.thresholds.items():
+        assert (reals >= threshold).mean() <= float(rate)
+    assert list(calibration.thresholds) == ["0.01", "0.05", "0.1"]
+
+
+def test_a_head_with_one_class_stays_as_it_is(caplog):
+    clips = [judged(i, 0, 3.0, heads=("audio",)) for i in range(3)]
+    fitted = calibrate(clips, 0.5)
+    assert (fitted.audio.scale, fitted.audio.bias) == (1, 0)
+    assert "audio is not calibrated: the validation split holds 3 real and 0 fake clips" in caplog.text
+
+
+def test_a_file_is_its_most_suspect_clips_and_each_forgery_a_file():
+    clips = [judged(7, 0, -2.0), judged(7, 0, 2.0, start=8), judged(7, 1, 4.0, kind="puppet")]
+    real, forged = file_table(clips, 0.5)
+    assert (real.kind, forged.kind) == ("", "puppet")
+    assert real.scores["overall"] == pytest.approx(1 / (1 + math.exp(-2)))
+    assert (real.labels["overall"], forged.labels["overall"]) == (0, 1)
+
+
+def test_clips_that_two_devices_judged_count_once():
+    clips = [judged(1, 0, 0.5), judged(0, 1, 1.0), judged(1, 0, 0.5)]
+    assert [clip.row_idx for clip in gathered(clips)] == [0, 1]
+
+
+def test_what_is_undefined_is_left_out_of_the_log():
+    clips = [judged(0, 0, -1.0), judged(1, 0, -2.0)]
+    metrics = validation_metrics(clips, file_table(clips, 0.5))
+    assert "val/auc" not in metrics
+    assert metrics["val/loss"] > 0
