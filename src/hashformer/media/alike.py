@@ -30,8 +30,8 @@ from hashformer.media.fill import (
 from hashformer.media.writer import add_video, even, video_frame, writing
 from hashformer.types import Floats, Frames
 
-# The pattern of key and other pictures does not depend on what they show. One thread and no macroblock tree, or the
-# same pictures give other bytes now and then: with the tree 9 of 24 encodings at 96 px differed.
+# The pattern of key and other pictures does not depend on what they show. One thread and no macroblock tree, for the
+# reasons that `recode` gives: with the tree 9 of 24 encodings of the same pictures at 96 px differed.
 _OPTIONS = {"threads": "1", "x264-params": "scenecut=0:b-adapt=0:bframes=2:keyint=250:mbtree=0"}
 
 
