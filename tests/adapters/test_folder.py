@@ -89,7 +89,7 @@ def test_neither_tables_nor_folders(tree):
 def test_the_registry(tree):
     assert set(ADAPTERS) == {
         *("dftimit", "dfdc", "fakeavceleb", "kodf", "deepspeak", "faceforensics", "asvspoof2019"),
-        *("lavdf", "avdeepfake1m", "folder"),
+        *("lavdf", "avdeepfake1m", "clip-table", "folder"),
     }
     with pytest.raises(ManifestError, match=r"unknown corpus 'fakeavcelb' \(is 'fakeavceleb' meant\?\)"):
         adapter("fakeavcelb")

@@ -7,6 +7,7 @@ from pathlib import Path
 from hashformer.data.adapters import (
     asvspoof2019,
     avdeepfake1m,
+    clip_table,
     deepspeak,
     dfdc,
     dftimit,
@@ -46,6 +47,7 @@ ADAPTERS: Mapping[str, Adapter] = {
     "asvspoof2019": Adapter(asvspoof2019.index, asvspoof2019.release),
     "lavdf": Adapter(lavdf.index, lavdf.release),
     "avdeepfake1m": Adapter(avdeepfake1m.index, avdeepfake1m.release, ("test/*", "*/test/*")),
+    "clip-table": Adapter(clip_table.index, clip_table.release),
     "folder": Adapter(folder.index, folder.release),
 }
 """Every corpus by the name that commands and manifests use."""
