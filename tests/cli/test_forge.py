@@ -63,7 +63,7 @@ def test_an_autoencoder_is_trained_on_the_training_split_and_drawn(people, tmp_p
     file = tmp_path / "faces.safetensors"
     done = run(people, "--train-autoencoder", file, "--steps", 2)
     assert done.exit_code == 0, done.output
-    assert "Trained 2 steps on the faces of 3 files." in done.stdout  # of four that were prepared, one validates
+    assert "Trained 2 steps on the faces in 3 real files." in done.stdout  # of four that were prepared, one validates
     Autoencoder.load(file)
     words = ("--out", tmp_path / "set", "--limit", 1)
     done = run(people, *words, "--autoencoder", file, "--kinds", "neural_resynthesis")

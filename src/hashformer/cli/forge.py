@@ -108,9 +108,9 @@ def _train(rows: "list[Row]", base_dir: Path, target: Path, *, steps: int, seed:
     split = train_val_rows(rows, base_dir, fraction=RunConfig().val_fraction, seed=RunConfig().seed)
     people = {name for row in split.val for name in row.identities}
     reals = [row for row in split.train if row.label == 0 and not people & row.identities]
-    with words.status(f"Training on the faces of {len(reals):,} files"):
+    with words.status(f"Training on the faces in {len(reals):,} real files"):
         learn_autoencoder(reals, base_dir, steps=steps, seed=seed).save(target)
-    typer.echo(f"Trained {steps:,} steps on the faces of {len(reals):,} files. Wrote {target}")
+    typer.echo(f"Trained {steps:,} steps on the faces in {len(reals):,} real files. Wrote {target}")
 
 
 def _run(
