@@ -33,8 +33,11 @@ def unused_parameters(objective: Objective) -> set[str]:
 
 
 def freeze_unused(objective: Objective) -> None:
-    """Take the parameters that no loss reaches out of training; distributed training then waits for none of them."""
+    """Take the parameters that no loss reaches out of training; distributed training then waits for none of them.
+
+    What was frozen before, such as the first stages of a stem, stays so.
+    """
     idle = unused_parameters(objective)
     for name, parameter in objective.named_parameters():
-        if not name.startswith("teacher."):
-            parameter.requires_grad_(name not in idle)
+        if name in idle:
+            parameter.requires_grad_(False)

@@ -102,7 +102,9 @@ def train(
     if last.is_file() and not resume:
         raise TrainError(f"{places.log_dir} holds a run already. Go on with it by --resume, or name another --log_dir.")
     pl.seed_everything(config.run.seed, workers=True, verbose=False)
-    module = TrainModule(initial_model(config, places.load_from), config, data.fingerprint)
+    precision = _precision(config, machines)
+    model = initial_model(config, places.load_from)
+    module = TrainModule(model, config, data.fingerprint, bf16=precision == "bf16")
     keeper = BatchKeeper({"training": data.train_rows, "validation": data.val_rows}, places.log_dir)
     trainer = _trainer(config, machines, places.log_dir, [keeper, *_callbacks(config, places.checkpoints)])
     _write_config(config, places.log_dir)
@@ -155,7 +157,7 @@ def _trainer(config: TrainConfig, machines: Machines, log_dir: Path, callbacks: 
         devices=devices,
         num_nodes=nodes,
         strategy=_strategy(devices, nodes),
-        precision=_precision(config, machines),
+        precision="16-mixed" if _precision(config, machines) == "fp16" else "32-true",
         max_epochs=config.run.epochs,
         limit_train_batches=config.run.steps_per_epoch,
         num_sanity_val_steps=0,
@@ -175,14 +177,14 @@ def _strategy(devices: int | str, nodes: int) -> Strategy | str:
     return DDPStrategy() if several else "auto"
 
 
-def _precision(config: TrainConfig, machines: Machines) -> Any:
+def _precision(config: TrainConfig, machines: Machines) -> Literal["fp32", "bf16", "fp16"]:
     on_gpu = machines.accelerator != "cpu" and torch.cuda.is_available()
     wanted = config.run.precision
     if wanted == "auto":
-        wanted = "bf16" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        return "bf16" if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     if wanted == "fp16" and not on_gpu:
         raise ConfigError("run.precision=fp16 needs a GPU; a CPU computes in fp32, or in bf16 if it is asked to")
-    return {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[wanted]
+    return wanted
 
 
 def _loggers(log_dir: Path) -> list[Logger]:
@@ -214,7 +216,7 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
             devices=devices,
             num_nodes=nodes,
             strategy=_strategy(devices, nodes),
-            precision=_precision(config, machines),
+            precision="16-mixed" if _precision(config, machines) == "fp16" else "32-true",
             logger=False,
             use_distributed_sampler=False,
             enable_checkpointing=False,
