@@ -31,7 +31,7 @@ def per_value(files: View, values: Texts, how: Resampling) -> dict[str, Part]:
         mask = values == value
         compared = "its own"
         if files.is_fake[mask].all():
-            reals, compared = reals_for(files, mask)
+            reals, compared = _reals_for(files, mask)
             mask = mask | reals
         found[value] = _part(files.where(mask), how) | {"reals": compared}
     return found
@@ -127,7 +127,7 @@ def _part(files: View, how: Resampling) -> Part:
     return counts | measure(files, how, metrics=FEW, by_identity=False)
 
 
-def reals_for(files: View, fakes: Bools) -> tuple[Bools, str]:
+def _reals_for(files: View, fakes: Bools) -> tuple[Bools, str]:
     """The real files that these fakes are compared with, and in words which they are."""
     real = files.labels == 0
     corpus = real & np.isin(files.texts["corpus"], list(set(files.texts["corpus"][fakes])))
