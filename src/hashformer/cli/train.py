@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 if TYPE_CHECKING:
     from hashformer.config.train import StageName, TrainConfig
@@ -131,8 +132,22 @@ def _quiet() -> None:
 def _show(finished: "Finished") -> None:
     words = Console(file=sys.stderr, highlight=False)
     for name, value in sorted(finished.metrics.items()):
-        words.print(f"{name:32} {value:.4f}")
+        if not name.startswith("val/auc_of/"):
+            words.print(f"{name:32} {value:.4f}")
+    if finished.by_kind:
+        words.print(_kinds(finished))
     for fpr, threshold in finished.calibration.thresholds.items():
         words.print(f"threshold for {float(fpr):.0%} false alarms  {threshold:.4f}")
     words.print(f"made of {finished.checkpoint} (step {finished.facts['steps']})", soft_wrap=True)
     typer.echo(finished.weights)
+
+
+def _kinds(finished: "Finished") -> Table:
+    table = Table(title="AUC by kind against the real clips that it was made of; 95 % intervals over people")
+    for name in ("kind", "score", "AUC", "fake + real", "people"):
+        table.add_column(name, justify="left" if name in {"kind", "score"} else "right")
+    for row in finished.by_kind:
+        ends = "" if row.low is None else f" ({row.low:.2f}–{row.high:.2f})"
+        auc = "undefined" if row.auc is None else f"{row.auc:.3f}{ends}"
+        table.add_row(row.kind, row.head, auc, f"{row.n_fake} + {row.n_real}", str(row.n_people))
+    return table

@@ -16,6 +16,7 @@ from hashformer.evaluate.calibrate import fit, thresholds
 from hashformer.model import HashFormer
 from hashformer.model.calibration import Calibration, HeadCalibration
 from hashformer.model.weights import save_model
+from hashformer.train.by_kind import KindAuc
 from hashformer.train.scores import JudgedClip, file_table, known, known_clips
 from hashformer.types import HEADS
 from hashformer.version import __version__
@@ -36,6 +37,7 @@ class Finished:
         metrics: Of the validation of these weights; empty without labels.
         facts: As in the weight file.
         calibration: As in the weight file.
+        by_kind: AUC for each kind of forgery; empty without labels.
     """
 
     weights: Path
@@ -43,6 +45,7 @@ class Finished:
     metrics: Mapping[str, float]
     facts: Mapping[str, str]
     calibration: Calibration
+    by_kind: Sequence[KindAuc]
 
 
 def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:

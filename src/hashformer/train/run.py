@@ -17,6 +17,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from hashformer.config.train import TrainConfig
 from hashformer.errors import ConfigError, TrainError
 from hashformer.model.calibration import Calibration
+from hashformer.train.by_kind import KindAuc, auc_by_kind, write_auc_by_kind
 from hashformer.train.callbacks import BatchKeeper, averaging, is_out_of_memory
 from hashformer.train.data import TrainData
 from hashformer.train.finish import Finished, calibrate, load_average, versions, write_weights
@@ -207,7 +208,7 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
     config, stage = module.config, STAGES[module.config.stage]
     best = places.checkpoints / BEST
     steps = load_average(best, module.objective.model)
-    calibration, metrics = None, {}
+    calibration, metrics, by_kind = None, {}, list[KindAuc]()
     if stage.labelled:
         # A bare trainer: the average is in place already, and nothing is to be written.
         devices, nodes = machines.sizes
@@ -226,14 +227,23 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
         judge.validate(module, datamodule=data, verbose=False)
         pool_fraction = config.config.timeline.pool_fraction
         calibration = calibrate(module.judged, pool_fraction)
-        metrics = validation_metrics(module.judged, file_table(module.judged, pool_fraction))
+        files = file_table(module.judged, pool_fraction, calibration)
+        metrics = validation_metrics(module.judged, files)
+        by_kind = auc_by_kind(files, data.val_rows)
     if module.global_rank:
         return None
+    if by_kind:
+        write_auc_by_kind(by_kind, places.log_dir / "auc_by_kind.csv")
     facts = data.facts() | {f"version_{name}": version for name, version in versions().items()}
     facts |= {"stage": stage.name, "steps": str(steps), "seed": str(config.run.seed), "recipe": config.to_yaml()}
     facts |= {name: f"{value:.4f}" for name, value in metrics.items()}
     model = module.objective.model.cpu()
     write_weights(places.weights, model, config, trained=stage.trained, calibration=calibration, facts=facts)
     return Finished(
-        weights=places.weights, checkpoint=best, metrics=metrics, facts=facts, calibration=calibration or Calibration()
+        weights=places.weights,
+        checkpoint=best,
+        metrics=metrics,
+        facts=facts,
+        calibration=calibration or Calibration(),
+        by_kind=by_kind,
     )
