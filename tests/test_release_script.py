@@ -1,0 +1,175 @@
+"""The release recipe: each step once, in order, what is done skipped, failures told from single bad files."""
+
+import importlib.util
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashformer.data.manifest import Row, read_manifest, write_manifest
+from hashformer.data.splits import leaks
+from hashformer.errors import ManifestError
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+STEPS = ["manifest", "preprocess", "pretrain", "train", "validate", "validate", "baselines", "robustness"]
+STUB = """#!{python}
+import os, sys
+from pathlib import Path
+
+words = sys.argv[1:]
+if words == ["--version"]:
+    sys.exit(print(os.environ.get("STUB_VERSION", "1")))
+here = Path(__file__).parent
+with (here / "calls.txt").open("a") as calls:
+    calls.write(" ".join(words) + "\\n")
+verb, options = words[0], dict(zip(words, words[1:]))
+if verb == os.environ.get("STUB_FAILS"):
+    sys.exit(int(os.environ.get("STUB_CODE", "3")))
+if verb == "manifest":
+    from hashformer.data.manifest import Row, write_manifest
+    rows = [Row(path=f"{{i}}.mp4", label=0, identity_source=f"p{{i}}", split="train", corpus="c") for i in range(30)]
+    write_manifest([*rows, Row(path="dev.mp4", label=0, identity_source="q", split="val")], Path(options["--output"]))
+    sys.exit(0)
+folder = Path(options.get("--out") or options.get("--output_dir") or options["--log_dir"])
+names = {{"preprocess": "failures.csv", "validate": "metrics.json", "pretrain": "weights.safetensors"}}
+product = folder if verb == "train" else folder / names.get(verb, f"{{verb}}.json")
+product.parent.mkdir(parents=True, exist_ok=True)
+product.write_text(verb)
+sys.exit(1 if verb == os.environ.get("STUB_SOME_FAIL") else 0)
+"""
+
+
+@pytest.fixture
+def release(tmp_path):
+    """Run the script with a command that only leaves what the real one would; gives the verbs it was called with."""
+    stub, data, out = tmp_path / "hashformer", tmp_path / "my data", tmp_path / "my out"
+    stub.write_text(STUB.format(python=sys.executable))
+    stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
+    data.mkdir()
+    (data / "clips.csv").write_text("path,label,kind\n")
+
+    def run(code=0, **settings):
+        (tmp_path / "calls.txt").write_text("")
+        fixed = {
+            "PYTHON": sys.executable,
+            "HASHFORMER": str(stub),
+            "WORKERS": "1",
+            "DEVICE": "cpu",
+            "ROBUSTNESS": "blur",
+        }
+        ran = subprocess.run(
+            ["bash", SCRIPTS / "release.sh", data, out],
+            env=os.environ | fixed | settings,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        run.told = ran.stdout + ran.stderr
+        return [line.split() for line in (tmp_path / "calls.txt").read_text().splitlines()]
+
+    run.out = out
+    return run
+
+
+def verbs(calls):
+    return [call[0] for call in calls]
+
+
+def times(release):
+    lines = (release.out / "times.txt").read_text().splitlines()
+    return [line.split()[0] for line in lines if not line.startswith("#")]
+
+
+def test_every_step_once_then_none(release):
+    calls = release(SEED="5", TRAIN_OPTIONS="--set run.steps=7")
+    assert verbs(calls) == STEPS
+    train = " ".join(calls[3])
+    assert "--resume" in train
+    assert "--seed 5" in train
+    assert "--set run.steps=7" in train
+    assert train.count("pretrain/weights.safetensors") == 1
+    assert "all.csv" not in train
+    assert "dev.csv" not in train
+    assert times(release) == [*("manifest", "split", "preprocess", "pretrain", "train"), *("validate", "untrained"),
+                              *("baselines", "robustness")]  # fmt: skip
+    assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
+    assert release.told.count("done before") == 9
+
+
+def test_a_change_redoes_what_comes_after_it_and_no_more(release):
+    release()
+    assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == STEPS[3:]
+    (release.out / "weights.safetensors").unlink()
+    assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == ["train"]
+    assert verbs(release(STUB_VERSION="2")) == STEPS
+    assert verbs(release(STUB_VERSION="2", PRETRAIN="0", ROBUSTNESS="none")) == [*STEPS[3:-1]]
+
+
+def test_a_failed_step_ends_it_and_is_taken_up_again(release):
+    calls = release(code=3, STUB_FAILS="train")
+    assert verbs(calls) == STEPS[:4]
+    assert "train failed with exit code 3" in release.told
+    assert "exit 3" in (release.out / "times.txt").read_text()
+    assert verbs(release()) == STEPS[3:]
+
+
+def test_single_files_that_fail_do_not_end_it_but_a_crash_does(release):
+    assert verbs(release(STUB_SOME_FAIL="preprocess")) == STEPS
+    assert "files failed" in (release.out / "times.txt").read_text()
+    # A crash has the same exit code; what an earlier run left does not stand for its result.
+    assert verbs(release(code=1, STUB_VERSION="2", STUB_FAILS="preprocess", STUB_CODE="1")) == STEPS[:2]
+
+
+def test_wrong_use():
+    ran = subprocess.run(["bash", SCRIPTS / "release.sh", "nowhere"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "usage:" in ran.stderr
+
+
+@pytest.fixture(scope="module")
+def split():
+    spec = importlib.util.spec_from_file_location("release_split", SCRIPTS / "release_split.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def rows(corpus, n, n_people, split="train"):
+    return [
+        Row(path=f"{corpus}/{i}.mp4", label=0, identity_source=f"p{i % n_people}", corpus=corpus, split=split)
+        for i in range(n)
+    ]
+
+
+def test_people_and_named_corpora_validate(split):
+    given = [*rows("many", 200, 100), *rows("news", 50, 1), *rows("lab", 10, 10), *rows("new", 5, 5, split="val")]
+    training, tested = split.divided(given, held_out=["lab"], seed=3)
+    shares = {c: [row.split for row in training if row.corpus == c].count("val") for c in ("many", "news", "lab")}
+    assert (shares["news"], shares["lab"]) == (0, 10)
+    assert 20 < shares["many"] < 60
+    assert leaks(training) == []
+    assert tested == given[-5:]
+    assert split.divided(given, held_out=["lab"], seed=3)[0] == training
+    assert split.divided(given, held_out=["lab"], seed=4)[0] != training
+
+
+def test_nothing_to_hold_out_and_people_on_both_sides(split, tmp_path, capsys):
+    with pytest.raises(ManifestError, match="no clip is left to val"):
+        split.divided([*rows("news", 50, 1), *rows("new", 5, 5, split="val")])
+    with pytest.raises(ManifestError, match="no row of split train is of the corpora 'labs'"):
+        split.divided(rows("lab", 10, 10), held_out=["labs"])
+    with pytest.raises(ManifestError, match="no clip is left to dev"):
+        split.divided([*rows("many", 200, 100), *rows("lab", 10, 10)], held_out=["lab"])
+    given = [*rows("many", 90, 90), *rows("other", 5, 5, split="val"), *rows("lab", 10, 10)]
+    with pytest.raises(ManifestError, match="1 people or files would be trained and tested on: 'many:p7'"):
+        split.divided([*given, Row(path="x.mp4", label=0, identity_source="p7", corpus="many", split="val")])
+    write_manifest(given, tmp_path / "all.csv")
+    assert split.main([str(tmp_path / "all.csv"), str(tmp_path), "--held_out", " lab ,"]) == 0
+    assert {row.corpus for row in read_manifest(tmp_path / "dev.csv")} == {"other"}
+    assert split.main([str(tmp_path / "all.csv"), str(tmp_path), "--held_out", "labs"]) == 2
+    assert "labs" in capsys.readouterr().err
