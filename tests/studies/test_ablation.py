@@ -7,11 +7,12 @@ import typer
 from typer.testing import CliRunner
 
 from evaluate.corpora import voices
+from hashformer.cli.ablate import _trainer
 from hashformer.cli.ablate import ablate as command
 from hashformer.config import Config, load_config
 from hashformer.config.train import load_recipe
 from hashformer.data.manifest import write_manifest
-from hashformer.errors import EvaluationError, TrainError
+from hashformer.errors import ConfigError, EvaluationError, TrainError
 from hashformer.evaluate.measure import Resampling
 from hashformer.media import probe
 from hashformer.model import HashFormer
@@ -53,8 +54,8 @@ def weights(path, **model):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_fits_the_recipe_and_changes_what_it_says(name):
-    variant, full = VARIANTS[name], load_recipe("small", "finetune").model_dump()
-    changed = load_recipe("small", "finetune", variant.changes).model_dump()
+    variant, full = VARIANTS[name], load_recipe("base", "finetune").model_dump()
+    changed = load_recipe("base", "finetune", variant.changes).model_dump()
     assert (changed != full) == bool(variant.changes)
     assert bool(variant.changes) or name in {FULL, "without_pretraining"}
 
@@ -105,3 +106,18 @@ def test_the_command_takes_given_weights(corpus, tmp_path):
     found = json.loads((tmp_path / "out" / "ablation.json").read_text())["variants"]
     assert f"{found['full']['auc']['value']:.3f}" in done.output
     assert (tmp_path / "out" / "ablation.csv").is_file()
+
+
+def test_what_the_recipe_lacks_cannot_be_switched_off(corpus, tmp_path):
+    train = _trainer(
+        corpus[0] / "m.csv",
+        corpus[0] / "prepared",
+        tmp_path,
+        load_from=None,
+        recipe="tiny",
+        changes=["losses.distill_loss_weight=0"],
+        limit=1,
+        device="cpu",
+    )
+    with pytest.raises(ConfigError, match="without_distillation: recipe tiny has this off already"):
+        train("without_distillation", VARIANTS["without_distillation"])

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hashformer.cli.transfer import named
+from hashformer.errors import ConfigError
 
 if TYPE_CHECKING:
     from hashformer.studies.ablation import Train, Variant
@@ -83,8 +84,16 @@ def _trainer(
     device: Literal["auto", "cpu", "gpu"],
 ) -> "Train":
     from hashformer.cli.train import Options, run_stage
+    from hashformer.config.train import load_recipe
 
     def train(name: str, variant: "Variant") -> Path:
+        whole = list(changes or [])
+        if variant.changes and load_recipe(recipe, "finetune", [*whole, *variant.changes]) == load_recipe(
+            recipe, "finetune", whole
+        ):
+            raise ConfigError(
+                f"{name}: recipe {recipe} has this off already. Switch it on with --set, or leave the variant out."
+            )
         log_dir = out / name
         weights = log_dir / "weights.safetensors"
         if not weights.is_file():
@@ -93,7 +102,7 @@ def _trainer(
                 manifest=manifest,
                 log_dir=log_dir,
                 recipe=recipe,
-                changes=[*(changes or []), *variant.changes],
+                changes=[*whole, *variant.changes],
                 batch_size=None,
                 load_from=load_from if variant.pretrained else None,
                 resume=True,
