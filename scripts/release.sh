@@ -29,7 +29,9 @@ data="$1" out="$2" python="${PYTHON:-python}"
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 hashformer="${HASHFORMER:-$("$python" -c 'import os, sys; print(os.path.join(os.path.dirname(sys.executable), "hashformer"))')}"
 recipe="${RECIPE:-small}" preset="${PRESET:-small}" seed="${SEED:-0}" limit="${LIMIT:-0}"
-workers="${WORKERS:-$(nproc)}"
+# nproc alone would tell how many threads OMP_NUM_THREADS allows.
+cores="$(env -u OMP_NUM_THREADS nproc)" workers="${WORKERS:-}"
+workers="${workers:-$cores}"
 kinds="${ROBUSTNESS:-$("$python" -c 'from hashformer.perturb import LITERATURE; print(",".join(LITERATURE))')}"
 device="${DEVICE:-$("$python" -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')}"
 read -r -a pretrain_options <<<"${PRETRAIN_OPTIONS:-}"
@@ -78,7 +80,7 @@ step() {
 
 # Another table, or another version of the package, begins anew.
 chain="$(cat "$data"/*.csv | sha256sum; "$hashformer" --version)"
-printf '# %s cores, %s, seed %s, recipe %s\n' "$(nproc)" "$device" "$seed" "$recipe" >>"$out/times.txt"
+printf '# %s cores, %s, seed %s, recipe %s\n' "$cores" "$device" "$seed" "$recipe" >>"$out/times.txt"
 
 step manifest "$out/all.csv" "$hashformer" manifest clip-table "$data" --output "$out/all.csv"
 step split "$out/dev.csv" "$python" "$here/release_split.py" "$out/all.csv" "$out" \
