@@ -83,7 +83,9 @@ def _show(found: dict[str, Any]) -> None:
     for heading in ("part", "real + fake"):
         table.add_column(heading, justify="left" if heading == "part" else "right")
     for name, detector in detectors.items():
-        table.add_column(f"{name}\n{detector['n_scored']} of {detector['n_files']} scored", justify="right", overflow="fold")
+        table.add_column(
+            f"{name}\n{detector['n_scored']} of {detector['n_files']} scored", justify="right", overflow="fold"
+        )
     for part, first in next(iter(detectors.values()))["parts"].items():
         cells = [_number(detector["parts"][part]["auc"]) for detector in detectors.values()]
         table.add_row(part, f"{first['n_real']:,} + {first['n_fake']:,}", *cells)
