@@ -8,6 +8,7 @@ import typer
 
 from hashformer.cli.ablate import ablate
 from hashformer.cli.audit import audit
+from hashformer.cli.baselines import baselines
 from hashformer.cli.detect import detect
 from hashformer.cli.diffmap import diffmap
 from hashformer.cli.doctor import doctor
@@ -36,7 +37,7 @@ app = typer.Typer(
 VERBS = (
     *(detect, manifest, doctor, audit, preprocess, pack),
     *(forge, pretrain, train),
-    *(validate, robustness, transfer, ablate, diffmap, profile),
+    *(validate, baselines, robustness, transfer, ablate, diffmap, profile),
 )
 for verb in VERBS:
     app.command()(verb)
