@@ -36,6 +36,9 @@ class ModelConfig(Settings):
     )
     stem_frames: int = Field(0, ge=0, description="frames of each tubelet that the mobile stem looks at; 0: all")
     stem_frozen_stride: int = Field(0, ge=0, description="mobile stem: stages up to this stride are not trained")
+    high_pass: bool = Field(
+        False, description="conv stem: the picture's fine detail, by itself, as further channels beside its colours"
+    )
     stem_channels: tuple[int, ...] = Field(
         (16, 32, 64, 128), min_length=1, description="channels after each 3 × 3 convolution of the conv stem"
     )
@@ -69,6 +72,8 @@ class ModelConfig(Settings):
             raise ValueError(f"video_patch_px={self.video_patch_px} does not divide video_size_px={self.video_size_px}")
         if self.audio_bins % self.audio_patch_bins:
             raise ValueError(f"audio_patch_bins={self.audio_patch_bins} does not divide audio_bins={self.audio_bins}")
+        if self.high_pass and self.stem != "conv":
+            raise ValueError(f"high_pass belongs to stem=conv, got stem={self.stem}")
         if self.stem == "mobile" and self.video_patch_px not in {8, 16, 32}:
             raise ValueError(
                 f"the mobile stem gives tokens of 8, 16 or 32 px, got video_patch_px={self.video_patch_px}"

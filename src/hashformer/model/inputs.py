@@ -24,6 +24,7 @@ class StreamSpec:
         mean: Subtracted from every value.
         std: Divides every value.
         stem: `linear`, `conv` or `mobile`.
+        high_pass: Whether the conv stem is also given the fine detail by itself.
     """
 
     name: str
@@ -33,6 +34,7 @@ class StreamSpec:
     mean: float
     std: float
     stem: str
+    high_pass: bool = False
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -78,6 +80,7 @@ def stream_specs(config: ModelConfig) -> dict[str, StreamSpec]:
             mean=0.5,
             std=0.25,
             stem=config.stem,
+            high_pass=config.high_pass,
         ),
         "landmarks": StreamSpec(
             name="landmarks",
