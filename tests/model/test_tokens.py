@@ -9,7 +9,7 @@ from hashformer.config import ModelConfig, load_config
 from hashformer.model import HashFormer
 from hashformer.model.inputs import read_streams, stream_specs
 from hashformer.model.masking import sample_mask
-from hashformer.model.tokens import Tokenizer, patch_present, patch_times, patches
+from hashformer.model.tokens import Tokenizer, fine_detail, patch_present, patch_times, patches
 from model_batches import make_batch
 from reference import patches as slow
 
@@ -104,3 +104,32 @@ def test_the_conv_stem_reads_every_pixel():
     video = make_batch(1).video.requires_grad_()
     model(video=video).logits["video"].sum().backward()
     assert (video.grad.abs().sum(dim=(0, 1, 2)) > 0).all()
+
+
+def test_fine_detail_is_what_a_blur_takes_away():
+    flat = torch.full((1, 3, 8, 8), 0.7)
+    assert torch.allclose(fine_detail(flat), torch.zeros(1), atol=1e-5)
+    dot = torch.zeros(1, 1, 5, 5)
+    dot[..., 2, 2] = 9.0
+    expected = torch.zeros(1, 1, 5, 5)
+    expected[..., 1:4, 1:4] = -4.0
+    expected[..., 2, 2] = 4 * (9 - 1)
+    assert torch.allclose(fine_detail(dot), expected)
+
+
+def test_a_stem_with_high_pass_sees_texture_under_a_strong_picture():
+    config = TINY.model_copy(update={"stem": "conv", "high_pass": True})
+    stem = Tokenizer(stream_specs(config)["video"], config).stem
+    assert stem.layers[0].in_channels == 6
+    smooth = torch.linspace(-2, 2, 32).expand(1, 4, 3, 32, 32)
+    grain = smooth + 0.05 * (-1.0) ** torch.arange(32)
+    kernel = torch.zeros_like(stem.layers[0].weight)
+    kernel[:, 3:, 1, 1] = 1.0
+    stem.layers[0].weight.data, stem.layers[0].bias.data = kernel, torch.zeros_like(stem.layers[0].bias)
+    first = [stem.layers[0](torch.cat([x[0], fine_detail(x[0])], 1)) for x in (smooth, grain)]
+    assert float(first[1].abs().mean()) > 5 * float(first[0].abs().mean())
+
+
+def test_high_pass_needs_the_conv_stem():
+    with pytest.raises(ValueError, match="high_pass belongs to stem=conv, got stem=linear"):
+        ModelConfig(high_pass=True)
