@@ -10,6 +10,7 @@ from evaluate.score_tables import clip, failed, row, scored, table
 from hashformer.config import TimelineConfig
 from hashformer.data.manifest import FakeSegment
 from hashformer.errors import EvaluationError
+from hashformer.evaluate.groups import LEAST_REALS
 from hashformer.evaluate.measure import Resampling
 from hashformer.evaluate.metrics import roc_auc
 from hashformer.evaluate.spans import proposals
@@ -125,15 +126,23 @@ def test_the_sound_of_a_window_counts_once_for_its_head(tmp_path):
 
 def test_reals_of_the_same_corpus_and_streams_are_taken(tmp_path):
     files = [(row(f"x/{i}", 0, corpus="x", audio_fake=False), scored(f"x/{i}", 0.9)) for i in range(2)]
-    files += [(row(f"y/{i}", 0, corpus="y", audio_fake=False), scored(f"y/{i}", 0.1)) for i in range(2)]
+    files += [(row(f"y/{i}", 0, corpus="y", audio_fake=False), scored(f"y/{i}", 0.1)) for i in range(10)]
     files += [(row(f"y/v{i}", 0, corpus="y", video_fake=False), scored(f"y/v{i}", 0.8)) for i in range(2)]
     files += [(row(f"y/f{i}", 1, corpus="y", audio_fake=True), scored(f"y/f{i}", 0.5)) for i in range(2)]
     files += [(row(f"z/f{i}", 1, corpus="z", method="other"), scored(f"z/f{i}", 0.5)) for i in range(2)]
     metrics = summarise(*table(tmp_path, files), how=QUICK)
     swap, other = metrics["per_method"]["swap"], metrics["per_method"]["other"]
-    assert (swap["reals"], swap["n_real"], swap["auc"]["value"]) == ("same corpus and streams", 2, 1.0)
-    assert (other["reals"], other["n_real"]) == ("all", 6)
+    assert (swap["reals"], swap["n_real"], swap["auc"]["value"]) == ("same corpus and streams", 10, 1.0)
+    assert (other["reals"], other["n_real"]) == ("all", 14)
     assert metrics["per_corpus"]["y"]["reals"] == "its own"
+
+
+def test_one_real_file_of_the_same_corpus_decides_nothing(tmp_path):
+    files = [(row(f"x/{i}", 0, corpus="x"), scored(f"x/{i}", 0.9)) for i in range(LEAST_REALS - 1)]
+    files += [(row("y/0", 0, corpus="y"), scored("y/0", 0.1)), (row("y/f", 1, corpus="y"), scored("y/f", 0.5))]
+    swap = summarise(*table(tmp_path, files), how=QUICK)["per_method"]["swap"]
+    assert (swap["reals"], swap["n_real"]) == ("all", 10)
+    assert swap["auc"]["value"] == pytest.approx(0.1)
 
 
 def test_pairs_compare_each_fake_with_its_original(tmp_path):

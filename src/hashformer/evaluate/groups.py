@@ -14,12 +14,16 @@ FOUR_WAYS = {"RVRA": (0, 0), "RVFA": (0, 1), "FVRA": (1, 0), "FVFA": (1, 1)}
 Part = dict[str, object]
 """Metrics of a part beside `n_real`, `n_fake` and, where its fakes were compared with others' reals, `reals`."""
 
+LEAST_REALS = 10
+"""Against fewer real files an AUC says little: one of them decides it."""
+
 
 def per_value(files: View, values: Texts, how: Resampling) -> dict[str, Part]:
     """Metrics for each value of a column.
 
     A value that only fakes have (a method, a generator's family) is compared with the real files of the same
-    corpus that have the same streams; if there are none, of the same corpus; if there are none, with all.
+    corpus that have the same streams; if there are fewer than `LEAST_REALS`, with those of the same corpus; if these
+    are too few as well, with all.
 
     Args:
         files: All files.
@@ -128,13 +132,13 @@ def _part(files: View, how: Resampling) -> Part:
 
 
 def _reals_for(files: View, fakes: Bools) -> tuple[Bools, str]:
-    """The real files that these fakes are compared with, and in words which they are."""
+    """The real files that these fakes are compared with, and in words which they are: the nearest that are enough."""
     real = files.labels == 0
     corpus = real & np.isin(files.texts["corpus"], list(set(files.texts["corpus"][fakes])))
     streams = _streams(files)
     same = corpus & np.isin(streams, list(set(streams[fakes])))
     for mask, words in ((same, "same corpus and streams"), (corpus, "same corpus")):
-        if mask.any():
+        if mask.sum() >= LEAST_REALS:
             return mask, words
     return real, "all"
 
