@@ -90,7 +90,7 @@ def texture_distance(real: RGB, fake: RGB) -> Floats:
         a, b = _energies(_luma(real), bank), _energies(_luma(fake), bank)  # (H, W, 6)
         lengths = np.linalg.norm(a, axis=2) + np.linalg.norm(b, axis=2) + _FLOOR
         distances.append(np.linalg.norm(a - b, axis=2) / lengths)
-    return np.mean(distances, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(distances, axis=0), np.float32)
 
 
 def _luma(rgb: RGB) -> Floats:
@@ -171,7 +171,7 @@ def pooled(parts: Sequence[Summary]) -> Summary:
         return sum(part.n_pixels * getattr(part, name) for part in counted) / total if total else None
 
     names = ("difference", "ssim", "texture", "changed")
-    return Summary(n_pixels=total, **{name: mean(name) for name in names})  # type: ignore[arg-type]
+    return Summary(n_pixels=total, **{name: mean(name) for name in names})
 
 
 def hull_mask(landmarks: Floats, shape: tuple[int, ...]) -> Mask:

@@ -134,5 +134,5 @@ def _cut(time_s: float, real: RGB, fake: RGB, points: FacePoints) -> Pair | None
     size_px, margin = points.config.size_px, points.config.margin
     one, landmarks = crop_face(real, found[0], fit_place(found[0]), size_px=size_px, margin=margin)
     other, _ = crop_face(fake, found[1], fit_place(found[1]), size_px=size_px, margin=margin)
-    upright = (np.ascontiguousarray(crop.transpose(1, 2, 0)) for crop in (one, other))
-    return Pair(time_s, *upright, landmarks)
+    upright, compared = (np.ascontiguousarray(crop.transpose(1, 2, 0)) for crop in (one, other))
+    return Pair(time_s, upright, compared, landmarks)
