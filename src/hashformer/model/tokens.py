@@ -79,12 +79,24 @@ def spread_mask(keep: Tensor, n_frames: int, spec: StreamSpec) -> Tensor:
     return grid.repeat_interleave(t, 1).repeat_interleave(h, 3).repeat_interleave(w, 4)
 
 
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels at each place of (B, C, H, W), as in ConvNeXt (arXiv 2201.03545)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (B, C, H, W)."""
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+
+
 class ConvStem(nn.Module):
     """Small convolutions on each frame (each spectrogram), halving it towards the patch grid.
 
     Early convolutions need less data than one linear projection of raw patches (Xiao et al. 2021,
-    arXiv 2106.14881). There is no norm that looks beyond one place: what one patch is given must
-    not tell of another that is masked.
+    arXiv 2106.14881). Norms are over the channels of one place: what one patch is given must not tell
+    of another that is masked.
     """
 
     def __init__(self, spec: StreamSpec, channels: tuple[int, ...]) -> None:
@@ -97,7 +109,7 @@ class ConvStem(nn.Module):
         for width in channels:
             stride = (2 - left[0] % 2, 2 - left[1] % 2)
             left = [left[0] // stride[0], left[1] // stride[1]]
-            layers += [nn.Conv2d(image_channels, width, 3, stride=stride, padding=1), nn.GELU()]
+            layers += [nn.Conv2d(image_channels, width, 3, stride=stride, padding=1), ChannelNorm(width), nn.GELU()]
             image_channels = width
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.patch = (left[0], left[1], 1) if self.over_time else (spec.patch[0], left[0], left[1])
