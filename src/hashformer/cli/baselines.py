@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hashformer.cli.transfer import named
-from hashformer.cli.validate import _check_installed
+from hashformer.cli.validate import check_installed
 
 if TYPE_CHECKING:
     from hashformer.data.manifest import Row
@@ -37,7 +37,7 @@ def baselines(
 
     Nothing is trained on other files than these. Exit code 1 if files could not be read; baselines.json tells which.
     """
-    _check_installed(media=True)
+    check_installed(media=True)
     from hashformer.data.manifest import read_manifest
     from hashformer.evaluate.measure import Resampling
     from hashformer.evaluate.scoring import selected

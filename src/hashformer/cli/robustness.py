@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hashformer.cli.validate import _check_installed
+from hashformer.cli.validate import check_installed
 
 if TYPE_CHECKING:
     from hashformer.evaluate.intervals import Interval
@@ -49,7 +49,7 @@ def robustness(
     if kinds == "list":
         _list_kinds()
         return
-    _check_installed(media=True)
+    check_installed(media=True)
     from hashformer.evaluate.measure import Resampling
     from hashformer.evaluate.scoring import ScoreTask
     from hashformer.studies.robustness import measure_levels, plan

@@ -60,7 +60,7 @@ def validate(
     """
     if base_dir is None and prepared is None:
         raise typer.BadParameter("name where the files are: --base_dir, or --prepared", param_hint="--base_dir")
-    _check_installed(media=prepared is None)
+    check_installed(media=prepared is None)
     from hashformer.evaluate.scoring import ScoreTask
 
     words = Console(stderr=True, highlight=False)
@@ -76,7 +76,12 @@ def validate(
         raise typer.Exit(1)
 
 
-def _check_installed(*, media: bool) -> None:
+def check_installed(*, media: bool) -> None:
+    """Refuse to begin without the packages of `hashformer[train]`, and for media without the system libraries.
+
+    Raises:
+        SetupError: Naming what is missing and how to install it.
+    """
     from importlib.util import find_spec
 
     if lacking := [name for name in ("pyarrow", "sklearn") if find_spec(name) is None]:

@@ -1,7 +1,6 @@
 """Scoring in several processes of one machine; one that dies costs the file it was at."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections import deque
@@ -19,6 +18,7 @@ from hashformer.detector import Detector
 from hashformer.errors import EvaluationError, HashFormerError
 from hashformer.evaluate.parts import PartWriter
 from hashformer.evaluate.record import FileScores
+from hashformer.preprocess.pool import end_with_parent
 
 MAX_STILLBORN = 3
 """Processes in a row that may die while they load the model."""
@@ -146,7 +146,7 @@ class _Pool:
 def _serve(connection: Connection, task: Task, folder: Path) -> None:
     """What a worker does: load the model, then one file after another until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too and ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:
@@ -159,11 +159,3 @@ def _serve(connection: Connection, task: Task, folder: Path) -> None:
         return
     except HashFormerError as error:
         connection.send(error)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        # At once: a worker that went on would write beside the run that takes up the work.
-        os._exit(1)
