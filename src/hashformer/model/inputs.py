@@ -120,12 +120,17 @@ def read_streams(batch: Batch, specs: Mapping[str, StreamSpec]) -> dict[str, Str
         present = batch.present.get(name)
         if present is not None:
             _check_present(present, values, name)
-        if present is None or bool(present.all()):
+        if present is None or _is_everywhere(present):
             streams[name] = Stream((values - spec.mean) / spec.std, None)
         else:
             streams[name] = Stream(_without_gaps((values - spec.mean) / spec.std, present, spec.patch[0]), present)
     _check_together(streams, specs)
     return streams
+
+
+def _is_everywhere(present: Tensor) -> bool:
+    # A compiled or exported graph must serve every mask: nothing in it may hang on what one of them holds.
+    return not torch.compiler.is_compiling() and bool(present.all())
 
 
 def _without_gaps(values: Tensor, present: Tensor, patch_frames: int) -> Tensor:
@@ -174,7 +179,8 @@ def _check_present(present: Tensor, values: Tensor, name: str) -> None:
 def _check_together(streams: Mapping[str, Stream], specs: Mapping[str, StreamSpec]) -> None:
     if not streams:
         raise ShapeError(f"no stream came; this model reads {', '.join(specs)}")
-    sizes = {name: len(stream.values) for name, stream in streams.items()}
-    if len(set(sizes.values())) > 1:
+    sizes = {name: stream.values.shape[0] for name, stream in streams.items()}
+    first = next(iter(sizes.values()))
+    if any(size != first for size in sizes.values()):
         listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise ShapeError(f"streams differ in batch size: {listed}; all must have the same number of items")
