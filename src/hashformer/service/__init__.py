@@ -1,0 +1,1 @@
+"""The REST service: uploads on disk, a queue that survives, workers that may die."""
