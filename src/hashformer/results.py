@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Status = Literal["scored", "cannot_tell", "error"]
 ScoreName = Literal["overall", "video", "audio", "sync"]
@@ -50,7 +50,9 @@ class Thumbnail(Result):
 
     time_s: float = Field(ge=0)
     score: float | None = Field(ge=0, le=1, description="overall score of its clip")
-    jpeg: bytes = Field(description="JPEG, kept out of the JSON document", exclude=True, repr=False)
+    kind: Literal["most", "least"] = Field("most", description="among the most suspect moments, or the least")
+    picture_sha256: str | None = Field(None, description="of the JPEG file that the report shows")
+    jpeg: bytes = Field(b"", description="JPEG, kept out of the JSON document", exclude=True, repr=False)
 
 
 class TrackResult(Result):
@@ -68,7 +70,7 @@ class TrackResult(Result):
     frames_missed: int = Field(0, ge=0, description="sampled frames in between on which it was not")
     clips: int = Field(0, ge=0, description="clips of it that were scored")
     timeline: list[Second] = []
-    thumbnails: list[Thumbnail] = Field([], exclude=True, description="most suspect moments; for the report only")
+    thumbnails: list[Thumbnail] = Field([], description="its most suspect moments, worst first, then its least suspect")
 
 
 class VideoStream(Result):
@@ -109,6 +111,68 @@ class WeightsInfo(Result):
     trained: bool = Field(description="false: initialised, not trained; the scores mean nothing")
 
 
+class Occlusion(Result):
+    """Whether a heat map means anything: what the score becomes when the network is not given what the map marks."""
+
+    hidden_share: float = Field(ge=0, le=1, description="share of the stream's patches that is hidden")
+    score: float = Field(ge=0, le=1, description="overall score of the clip with nothing hidden")
+    score_marked_hidden: float = Field(ge=0, le=1, description="with the hottest patches hidden")
+    scores_elsewhere_hidden: list[float] = Field(description="with as many hidden in the same shape at other places")
+    explains: bool = Field(description="whether hiding the marked patches lowers the score clearly more than elsewhere")
+
+
+class HeatMap(Result):
+    """Where the network looked, over the face or over the spectrogram of one clip."""
+
+    stream: Literal["video", "audio"]
+    source: Literal["attention", "where"] = Field(
+        description="attention: that raised the score; where: the head that says of each patch whether it is forged"
+    )
+    values: list[list[float]] = Field(
+        description="rows from the top, 0–1: places on the face over all of the clip; for sound, high pitch first, by time"
+    )
+    occlusion: Occlusion
+    picture_sha256: str | None = Field(None, description="of the JPEG file that the report shows")
+    jpeg: bytes = Field(b"", description="JPEG, kept out of the JSON document", exclude=True, repr=False)
+
+
+class SuspectClip(Result):
+    """One of the most suspect clips, looked at more closely."""
+
+    start_s: float = Field(ge=0)
+    end_s: float = Field(ge=0)
+    track_id: int | None = Field(None, description="the face; null for sound")
+    score: float = Field(ge=0, le=1, description="overall score of the clip")
+    maps: list[HeatMap]
+    shown_s: float | None = Field(None, ge=0, description="moment of the frame under the face's maps")
+    face_sha256: str | None = Field(None, description="of the plain frame's JPEG file in the report")
+    face_jpeg: bytes = Field(b"", description="JPEG, kept out of the JSON document", exclude=True, repr=False)
+    sound_sha256: str | None = Field(None, description="of the plain spectrogram's JPEG file in the report")
+    sound_jpeg: bytes = Field(b"", description="JPEG, kept out of the JSON document", exclude=True, repr=False)
+
+
+class ErrorRate(Result):
+    """How often the weights erred on labelled files of one kind."""
+
+    input: Literal["picture and sound", "picture", "sound"] = Field(description="what the files held that was judged")
+    data: str = Field(description="which files")
+    threshold: float = Field(ge=0, le=1, description="score from which on a file counts as fake")
+    n_real: int = Field(ge=0)
+    n_fake: int = Field(ge=0)
+    false_positive_rate: float | None = Field(None, ge=0, le=1, description="share of the real files called fake")
+    false_negative_rate: float | None = Field(None, ge=0, le=1, description="share of the fake files not called fake")
+
+
+class WeightsCard(Result):
+    """What the weight file says of its own errors."""
+
+    calibrated: bool = Field(description="false: the overall score was not fitted to be a probability")
+    thresholds: dict[str, float] = Field(
+        description="score that the given share of the real validation files reach, by that share as text"
+    )
+    error_rates: list[ErrorRate] = Field(description="for files that hold what this one holds; empty if none is known")
+
+
 class Detection(Result):
     """The answer for one file."""
 
@@ -126,6 +190,10 @@ class Detection(Result):
     duration_s: float | None = Field(None, description="seconds of media that were decoded")
     weights: WeightsInfo | None = None
     timings_s: dict[str, float] = Field({}, description="wall-clock seconds by stage")
+    suspect_clips: list[SuspectClip] = Field(
+        [], description="the most suspect clips with their heat maps; empty unless a report was asked for"
+    )
+    card: WeightsCard | None = Field(None, description="error rates of the weights; null unless a report was asked for")
 
 
 class Document(Result):

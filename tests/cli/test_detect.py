@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from hashformer.cli.main import app
 from hashformer.media.writer import write_audio
 from hashformer.report.document import json_schema
+from hashformer.results import SCHEMA_VERSION
 from hashformer.version import __version__
 from make_faces import film, speech_like
 from make_media import text_named_mp4
@@ -47,7 +48,7 @@ def test_json_alone_on_stdout_and_it_passes_the_schema(talking, voice):
     document = json.loads(done.stdout)
     jsonschema.validate(document, json_schema())
     assert [file["status"] for file in document["files"]] == ["scored", "scored"]
-    assert document["schema_version"] == "1.0"
+    assert document["schema_version"] == SCHEMA_VERSION
     assert document["settings"]["clip"]["fps"] == 16
     assert {"path", "sha256", "status", "reason", "score", "scores", "segments", "timeline", "tracks"} <= set(
         document["files"][0]

@@ -14,7 +14,7 @@ from hashformer.data.batch import collate
 from hashformer.data.clips import cut
 from hashformer.data.features import SoundFeatures
 from hashformer.data.quality import Judged, judge
-from hashformer.detector.tally import ClipAnswer, Tally, why
+from hashformer.detector.tally import ClipAnswer, Tally, Watch, why
 from hashformer.detector.verdict import verdict
 from hashformer.errors import ConfigError, MediaError
 from hashformer.faces.follow import FaceFinder
@@ -72,12 +72,24 @@ class Detector:
         self._features = SoundFeatures(self.config.features, sample_rate_hz=self.config.clip.sample_rate_hz)
         self._finder = FaceFinder(self.config.faces)
 
-    def detect(self, path: str | Path, *, progress: Callable[[float, float | None], None] | None = None) -> Detection:
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model, its config and what its weight file says of it."""
+        return self._loaded
+
+    def detect(
+        self,
+        path: str | Path,
+        *,
+        progress: Callable[[float, float | None], None] | None = None,
+        watch: Watch | None = None,
+    ) -> Detection:
         """Score one file.
 
         Args:
             path: A video or sound file.
             progress: Called now and then with the seconds of media done, and all of them if known.
+            watch: Shown each clip that was scored, with its answer; what it does not keep is freed.
 
         Returns:
             The answer; `status` is `scored` or `cannot_tell`.
@@ -85,7 +97,7 @@ class Detector:
         Raises:
             MediaError: If the file cannot be read or decoded.
         """
-        return self.examine(path, progress=progress).detection
+        return self.examine(path, progress=progress, watch=watch).detection
 
     def examine(
         self,
@@ -93,6 +105,7 @@ class Detector:
         *,
         progress: Callable[[float, float | None], None] | None = None,
         perturbation: Perturbation | None = None,
+        watch: Watch | None = None,
     ) -> Examined:
         """Score one file, spoiled by a perturbation or as it is, and say what became of each of its clips.
 
@@ -111,7 +124,8 @@ class Detector:
             problems=problems,
             perturbation=perturbation,
         )
-        tally = self._score(samples, stopwatch, lambda done_s: progress(done_s, info.duration_s) if progress else None)
+        tally = Tally(watch)
+        self._score(samples, stopwatch, tally, lambda done_s: progress(done_s, info.duration_s) if progress else None)
         return self._examined(tally, stopwatch, path=_text(path), sha256=sha256, media=info, warnings=problems)
 
     def examine_prepared(self, folder: Path) -> Examined:
@@ -134,7 +148,7 @@ class Detector:
                     f"{folder}: was prepared with {name} {made}, the weights {self.weights.name} read {needed}. "
                     "Prepare the files with the config of these weights."
                 )
-        tally = self._score(stopwatch.each("decode", read_samples(folder)), stopwatch, lambda _: None)
+        tally = self._score(stopwatch.each("decode", read_samples(folder)), stopwatch, Tally(), lambda _: None)
         source = record.source
         return self._examined(
             tally, stopwatch, path=source.path, sha256=source.sha256, media=source.media, warnings=record.problems
@@ -156,12 +170,16 @@ class Detector:
         return Examined(detection, tally.answers)
 
     def detect_all(
-        self, paths: Iterable[str | Path], *, progress: Callable[[float, float | None], None] | None = None
+        self,
+        paths: Iterable[str | Path],
+        *,
+        progress: Callable[[float, float | None], None] | None = None,
+        watch: Watch | None = None,
     ) -> Iterator[Detection]:
         """Score files one after another; one that cannot be read is an answer with `status` `error`."""
         for path in paths:
             try:
-                yield self.detect(path, progress=progress)
+                yield self.detect(path, progress=progress, watch=watch)
             except MediaError as error:
                 yield Detection(path=_text(path), status="error", reason=str(error), weights=self.weights)
 
@@ -171,10 +189,11 @@ class Detector:
         Returns:
             The scores of every clip with a face that could be judged, then those of the sound.
         """
-        return self._score(samples, Stopwatch(), lambda _: None).scores
+        return self._score(samples, Stopwatch(), Tally(), lambda _: None).scores
 
-    def _score(self, samples: Iterable[Sample], stopwatch: Stopwatch, progress: Callable[[float], None]) -> Tally:
-        tally = Tally()
+    def _score(
+        self, samples: Iterable[Sample], stopwatch: Stopwatch, tally: Tally, progress: Callable[[float], None]
+    ) -> Tally:
         clips = cut(tally.watch(samples), self.config.clip, context_samples=self._features.context_samples)
         waiting: list[Judged] = []
         for clip in clips:

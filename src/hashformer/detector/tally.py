@@ -1,7 +1,8 @@
 """What is gathered while the clips of one file pass by: scores, faces seen, reasons, thumbnails."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -33,8 +34,13 @@ class ClipAnswer:
     reason: str = ""
 
 
+Watch = Callable[[Judged, ClipAnswer], None]
+"""Is shown each clip that was scored, and its answer."""
+
 N_THUMBNAILS = 6
 """Most suspect moments that are kept for each face."""
+N_LEAST = 3
+"""Least suspect moments that are kept for each face."""
 _JPEG_QUALITY = 85
 
 
@@ -50,7 +56,8 @@ class TrackTally:
         face_px: Width of the face in each of its clips, in the source picture.
         scores: Scores of the clips that could be judged.
         faults: Why clips could not be judged, with their number.
-        moments: For each second, its most suspect moment.
+        most: Its most suspect moments.
+        least: Its least suspect moments.
     """
 
     track_id: int
@@ -60,20 +67,50 @@ class TrackTally:
     face_px: list[float] = field(default_factory=list)
     scores: list[ClipScore] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
-    moments: dict[int, Thumbnail] = field(default_factory=dict)
+    most: "Moments" = field(default_factory=lambda: Moments(N_THUMBNAILS))
+    least: "Moments" = field(default_factory=lambda: Moments(N_LEAST, lowest=True))
+
+    @property
+    def thumbnails(self) -> list[Thumbnail]:
+        """The most suspect moments, the worst first, then the least suspect of the other seconds."""
+        apart = [
+            moment.model_copy(update={"kind": "least"})
+            for second, moment in self.least.kept.items()
+            if second not in self.most.kept
+        ]
+        most = sorted(self.most.kept.values(), key=lambda moment: -(moment.score or 0.0))
+        return most + sorted(apart, key=lambda moment: moment.score or 0.0)
 
     def remember(self, clip: Clip, score: float) -> None:
-        """Keep a picture of the clip's middle if it is among the most suspect seconds."""
+        """Keep a picture of the clip's middle if it is among the most or the least suspect seconds."""
+        self.most.offer(clip, score)
+        self.least.offer(clip, score)
+
+
+class Moments:
+    """The few most, or least, suspect seconds of a face, each with the picture of one moment."""
+
+    def __init__(self, number: int, *, lowest: bool = False) -> None:
+        self.kept: dict[int, Thumbnail] = {}
+        self._number = number
+        self._sign = -1 if lowest else 1
+
+    def offer(self, clip: Clip, score: float) -> None:
+        """Keep the clip's middle if it is more extreme than what is kept of its second, or than another second."""
         second = int(clip.window.start_s)
-        kept = self.moments.get(second)
-        if kept is not None and (kept.score or 0.0) >= score:
+        if second in self.kept:
+            rival = second
+        elif len(self.kept) < self._number:
+            self.kept[second] = _thumbnail(clip, score)
             return
-        if kept is None and len(self.moments) == N_THUMBNAILS:
-            least = min(self.moments, key=lambda key: self.moments[key].score or 0.0)
-            if (self.moments[least].score or 0.0) >= score:
-                return
-            del self.moments[least]
-        self.moments[second] = _thumbnail(clip, score)
+        else:
+            rival = min(self.kept, key=self._rank)
+        if self._rank(rival) < self._sign * score:
+            del self.kept[rival]
+            self.kept[second] = _thumbnail(clip, score)
+
+    def _rank(self, second: int) -> float:
+        return self._sign * (self.kept[second].score or 0.0)
 
 
 def _thumbnail(clip: Clip, score: float) -> Thumbnail:
@@ -84,13 +121,15 @@ def _thumbnail(clip: Clip, score: float) -> Thumbnail:
     bgr = np.ascontiguousarray(np.moveaxis(clip.frames[middle], 0, -1)[:, :, ::-1])
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     time_s = (clip.window.first_frame + middle) / clip.window.fps
-    return Thumbnail(time_s=time_s, score=score, jpeg=jpeg.tobytes())
+    data = jpeg.tobytes()
+    return Thumbnail(time_s=time_s, score=score, picture_sha256=hashlib.sha256(data).hexdigest(), jpeg=data)
 
 
 class Tally:
     """One file, so far. It grows by a few numbers a second, whatever the size of the pictures."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch
         self.tracks: dict[int, TrackTally] = {}
         self.clips: list[ClipAnswer] = []
         self.sound: list[ClipScore] = []
@@ -156,6 +195,8 @@ class Tally:
             track = self.tracks[clip.track_id]
             track.scores.append(score)
             track.remember(clip, answer.scores["overall"])
+        if self._watch is not None:
+            self._watch(judged, answer)
 
 
 def why(judged: Judged) -> str:

@@ -81,7 +81,7 @@ def _track(entry: TrackTally, config: Config) -> TrackResult:
         frames_missed=entry.last_frame - entry.first_frame + 1 - entry.n_seen,
         clips=len(entry.scores),
         timeline=per_second(entry.scores),
-        thumbnails=sorted(entry.moments.values(), key=lambda moment: -(moment.score or 0.0)),
+        thumbnails=entry.thumbnails,
     )
 
 
