@@ -16,8 +16,6 @@ from hashformer.model.weights import LoadedModel
 from hashformer.results import HeatMap, SuspectClip
 from hashformer.types import Clip
 
-_STREAMS = ("video", "audio")
-
 
 def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> SuspectClip:
     """Look at one clip more closely.
@@ -37,14 +35,15 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
     looked = look(loaded.model, streams)
     shown = pictures.middle_frame(clip)
     sound = None if batch.audio is None else pictures.spectrogram(batch.audio[0].cpu().numpy())
-    base = {"video": None if shown is None else shown.rgb, "audio": sound}
     maps = []
-    for name in _STREAMS:
-        if name not in streams or base[name] is None:
+    for name, base in (("video", None if shown is None else shown.rgb), ("audio", sound)):
+        if name not in streams or base is None:
             continue
         places = Places(loaded.model.specs[name], looked.output.tokens[name].shape[1])
-        for source, heat in _heats(looked, name, places).items():
-            maps.append(_checked(loaded, streams, name, source=source, heat=heat, places=places, base=base[name]))
+        maps += [
+            _checked(loaded, streams, name, source=source, heat=heat, places=places, base=base)
+            for source, heat in _heats(looked, name, places).items()
+        ]
     plain_face = b"" if shown is None else pictures.plain(shown.rgb)
     plain_sound = b"" if sound is None else pictures.plain(sound)
     return SuspectClip(

@@ -55,13 +55,14 @@ def _scores(loaded: LoadedModel, streams: Mapping[str, Stream], keep: Mapping[st
     """The overall scores of one clip, once for each row of `keep`, or once as it is."""
     number = max((len(rows) for rows in keep.values()), default=1)
     with torch.inference_mode():
-        repeated = {
-            name: Stream(*(None if x is None else _repeat(x, number) for x in s)) for name, s in streams.items()
-        }
+        repeated = {stream: _repeated(one, number) for stream, one in streams.items()}
         output = loaded.model.answer(loaded.model.encode(repeated, keep))
         scores: list[float] = loaded.scores(output)["overall"].tolist()
     return [round(score, 6) for score in scores]
 
 
-def _repeat(values: Tensor, number: int) -> Tensor:
-    return values.expand(number, *values.shape[1:])
+def _repeated(stream: Stream, number: int) -> Stream:
+    values, present = stream
+    return Stream(
+        values.expand(number, *values.shape[1:]), None if present is None else present.expand(number, present.shape[1])
+    )
