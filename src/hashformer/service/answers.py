@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import anyio
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -23,6 +24,7 @@ from hashformer.service.uploads import MAX_RETRY_S, disk_full
 
 logger = logging.getLogger(__name__)
 
+LINGER_S = 5.0
 MEANINGS = {
     400: "The request is broken.",
     401: "An API key is needed, and none or a wrong one was sent.",
@@ -48,10 +50,14 @@ def add_handlers(app: FastAPI, metrics: Metrics) -> None:
 
     def answer(refused: RefusedError, more: Mapping[str, str] | None = None) -> JSONResponse:
         metrics.rejected(refused.code)
-        return JSONResponse(refused.body, refused.status, headers={**refused.headers, **(more or {})})
+        kind = _LingeringResponse if refused.close else JSONResponse
+        return kind(refused.body, refused.status, headers={**refused.headers, **(more or {})})
 
     @app.exception_handler(RefusedError)
-    async def _refused(_: Request, error: RefusedError) -> JSONResponse:
+    async def _refused(request: Request, error: RefusedError) -> JSONResponse:
+        # A body of stated length is let run out unread, so that the client comes to read the answer.
+        # One without may never end.
+        error.close = error.close or "transfer-encoding" in request.headers
         return answer(error)
 
     @app.exception_handler(HTTPException)
@@ -91,6 +97,21 @@ def add_handlers(app: FastAPI, metrics: Metrics) -> None:
 def add_headers(app: FastAPI) -> None:
     """Send the careful headers with every answer; a page brings a policy of its own."""
     app.add_middleware(_CarefulHeaders)
+
+
+class _LingeringResponse(JSONResponse):
+    """Answers while the body still comes, and closes when it has ended or a while later.
+
+    Closed at once, the client's system would throw the answer away before the client has read it.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with anyio.move_on_after(LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _CarefulHeaders:

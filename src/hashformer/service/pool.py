@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -92,19 +93,27 @@ class Pool:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set() and self.error is None:
-                self._fill()
-                self._listen()
-                self._watch()
-                self._clean()
+                self._round()
         finally:
             for worker in self._workers:
                 worker.kill()
-                if worker.job is not None:
-                    self._queue.give_back(worker.job.id)
-                    self._folder.drop_attempt(worker.job.id, worker.job.attempts)
+            jobs = [worker.job for worker in self._workers if worker.job is not None]
             self._workers = []
             if not self._stopping.is_set():
                 self._on_end()
+            for job in jobs:
+                self._queue.give_back(job.id)
+
+    def _round(self) -> None:
+        try:
+            self._fill()
+            self._listen()
+            self._watch()
+            self._clean()
+        except (sqlite3.Error, OSError):
+            # A full disk, most likely. What was left half done is taken up again when there is room: `_watch`.
+            logger.exception("the queue or the work folder cannot be used at the moment")
+            self._stopping.wait(1.0)
 
     def _fill(self) -> None:
         """As many workers as are wanted, and a job for each that waits."""
@@ -132,7 +141,7 @@ class Pool:
             except EOFError:
                 self._bury(worker)
             except GarbledError as error:
-                worker.process.kill()
+                worker.kill()
                 logger.warning("a worker said what is %s", error)
                 self._bury(worker)
 
@@ -180,7 +189,7 @@ class Pool:
 
     def _bury(self, worker: WorkerProcess, *, reason: str = "died") -> None:
         """A worker is gone: another takes its place in the next round; its job is tried again or fails."""
-        worker.kill()
+        worker.bury()
         self._workers.remove(worker)
         self._metrics.replaced(reason)
         if worker.job is not None:
@@ -205,10 +214,13 @@ class Pool:
     def _watch(self) -> None:
         """End workers whose job is over its limits, or was erased."""
         running = {job.id for job in self._queue.in_state("running")}
+        for lost in running - {worker.job.id for worker in self._workers if worker.job is not None}:
+            self._queue.give_back(lost)
         for worker in list(self._workers):
             job, settings = worker.job, self._settings
             if job is None:
                 if not worker.is_ready and worker.busy_s > LOAD_TIMEOUT_S:
+                    worker.kill()
                     self._bury(worker, reason="load")
             elif job.id not in running:
                 self._interrupt(worker, job, "cancelled", "")
@@ -223,6 +235,7 @@ class Pool:
     def _interrupt(self, worker: WorkerProcess, job: Job, code: str, message: str) -> None:
         # Not tried again: the limit was the file's doing, and would be once more.
         worker.job = None
+        worker.kill()
         self._bury(worker, reason=code)
         self._fail(job, code, message)
 

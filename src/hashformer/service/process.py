@@ -16,6 +16,8 @@ from hashformer.service.messages import Report, Task, receive, send
 from hashformer.service.worker import WorkerSettings, work
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_GOODBYE_S = 10.0
+"""A process that has not ended by then hangs in the kernel; it is left behind."""
 
 
 @dataclass
@@ -72,8 +74,13 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it now; it holds nothing that must be saved."""
         self.process.kill()
-        self.process.join()
+        self.process.join(_GOODBYE_S)
         self.connection.close()
+
+    def bury(self) -> None:
+        """It has closed its pipe, so it is at its end: let it reach it, so that its exit code tells how."""
+        self.process.join(_GOODBYE_S)
+        self.kill()
 
     def memory_bytes(self) -> int:
         """Memory that is its alone, in bytes; 0 where the system does not tell."""

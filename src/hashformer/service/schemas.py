@@ -61,7 +61,7 @@ class Job(_Answer):
 
     id: str = Field(description="by which the job is asked for; who knows it can read the result")
     state: State
-    progress: float = Field(ge=0, le=1, description="share of the file that was looked at; 1 when done")
+    progress: float = Field(ge=0, le=1, description="share of the file that was looked at; 1 at the end")
     position: int | None = Field(description="place in the queue, 1 is next; null when it does not wait")
     file: str = Field(description="the client's file name, for show")
     size_bytes: int = Field(ge=0)

@@ -149,7 +149,7 @@ async def _in_time(request: Request, limit_s: float) -> AsyncIterator[bytes]:
 def too_large(limit: int) -> RefusedError:
     """The answer to a file above the limit of size."""
     message = f"the file is larger than the limit of {limit} bytes (max_upload_bytes). Send a shorter part of it."
-    return RefusedError(413, "too_large", message, close=True)
+    return RefusedError(413, "too_large", message)
 
 
 def disk_full(retry_after_s: int) -> RefusedError:
