@@ -11,7 +11,7 @@ import pytest
 
 from evaluate.corpora import voices
 from hashformer.detector import Detector
-from hashformer.errors import ConfigError, EvaluationError, WeightsError
+from hashformer.errors import ConfigError, EvaluationError, SetupError, WeightsError
 from hashformer.evaluate import parts as parts_module
 from hashformer.evaluate import scoring
 from hashformer.evaluate.parts import PartWriter, finished, open_parts
@@ -255,7 +255,7 @@ def test_a_file_that_kills_its_process_costs_itself_alone(tmp_path):
 
 @pytest.mark.slow
 def test_processes_that_never_start_end_the_run(tmp_path):
-    with pytest.raises(EvaluationError, match="killed by SIGKILL before its first file, 3 times"):
+    with pytest.raises(SetupError, match="killed by SIGKILL before its first file, 3 times"):
         score_in_processes(["a"], Deadly(stillborn=True), tmp_path, workers=1, done=lambda: None)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hashformer.config import load_config
 from hashformer.errors import SetupError
-from hashformer.preprocess import pool
+from hashformer.preprocess import processes
 from hashformer.preprocess.lock import LOCK_NAME
 from hashformer.preprocess.run import preprocess_files
 from make_faces import film, scene
@@ -125,7 +125,7 @@ def test_a_worker_that_dies_costs_the_file_that_it_was_at(corpus, tmp_path):
 
 @pytest.mark.slow
 def test_workers_that_cannot_start_end_the_run(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(pool, "_serve", len)  # which fails at once
+    monkeypatch.setattr(processes, "_serve", len)  # which fails at once
     with pytest.raises(SetupError, match="ended with exit code 1 before its first file, 3 times"):
         preprocess_files(sorted(corpus.iterdir()), corpus, tmp_path, config=CONFIG, workers=2)
     assert multiprocessing.active_children() == []

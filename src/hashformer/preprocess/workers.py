@@ -13,7 +13,7 @@ import cv2
 import torch
 
 from hashformer.errors import SetupError
-from hashformer.preprocess.pool import end_with_parent
+from hashformer.preprocess.processes import end_with_parent
 
 Settings = TypeVar("Settings")
 Item = TypeVar("Item")
