@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hashformer.cli.detect_batch import BatchAsked, detect_batch
 from hashformer.cli.inputs import media_files
 from hashformer.errors import SetupError, StoreError
 from hashformer.system import missing_packages, remedy
@@ -26,19 +27,48 @@ def detect(
     json: Annotated[bool, typer.Option("--json", help="Print the JSON document instead of the summary.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Also print how long each stage took.")] = False,
     device: Annotated[str, typer.Option(help="Where the model runs, as PyTorch names it.")] = "cpu",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Batch: so many processes, 0 for one on each core; each file is written to --out."),
+    ] = None,
+    reports: Annotated[
+        Literal["all", "suspect", "none"], typer.Option(help="Batch: which files get an HTML report.")
+    ] = "all",
+    redo: Annotated[bool, typer.Option("--redo", help="Batch: score again what an earlier run scored.")] = False,
 ) -> None:
     """Score files: which faces, which seconds, how likely fake, or why it cannot be told.
+
+    With --workers it is a batch: --out gets a JSON document and a report for each file as soon as it is done,
+    results.csv and index.html, and the same command goes on after an interruption.
 
     Exit code 1 if a file could not be read; it is in the results with the reason.
     """
     words = Console(stderr=True, highlight=False)
-    paths = _wanted([*(files or []), *(video_path or [])], words)
+    asked = [*(files or []), *(video_path or [])]
+    paths = _wanted(asked, words)
+    if workers is not None and (out is None or json or timings):
+        raise typer.BadParameter("a batch needs --out, and prints no --json and no --timings", param_hint="--workers")
     if out is not None:
         # Before the work, not after it: a folder that cannot be made must not cost the results.
         with _writing(out):
             out.mkdir(parents=True, exist_ok=True)
     if missing := missing_packages():
         raise SetupError(f"system libraries are missing. As root: {remedy(missing)}")
+    if workers is not None and out is not None:
+        detect_batch(
+            BatchAsked(
+                named=asked,
+                files=paths,
+                checkpoint=checkpoint,
+                options={"device": device},
+                out=out,
+                workers=workers,
+                reports=reports,
+                redo=redo,
+            ),
+            words,
+        )
+        return
     from hashformer.detector import Detector
     from hashformer.report.document import make_document
 
