@@ -23,10 +23,13 @@ def detect(
     files: Annotated[list[Path] | None, typer.Argument(help="Video or sound files, or folders of them.")] = None,
     video_path: Annotated[list[Path] | None, typer.Option("--video_path", help="The same as FILES.")] = None,
     checkpoint: Annotated[str, typer.Option(help="A weight file, a released name, or a preset.")] = "small",
-    out: Annotated[Path | None, typer.Option(help="Folder for results.json and report.html.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for results.json, report.html and their hashes.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the JSON document instead of the summary.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Also print how long each stage took.")] = False,
     device: Annotated[str, typer.Option(help="Where the model runs, as PyTorch names it.")] = "cpu",
+    embed: Annotated[
+        bool, typer.Option("--embed/--no-embed", help="Put small files into the report, so that it plays them.")
+    ] = True,
     workers: Annotated[
         int | None,
         typer.Option(min=0, help="Batch: so many processes, 0 for one on each core; each file is written to --out."),
@@ -75,12 +78,12 @@ def detect(
     with Detector(checkpoint, device=device) as detector:
         if not detector.weights.trained:
             words.print("[bold]The weights are not trained: the scores mean nothing.[/bold]")
-        results = _run(detector, paths, words)
+        results = _run(detector, paths, words, evidence=out is not None)
         settings = detector.config.model_dump(mode="json")
     document = make_document(results, settings=settings)
     _show(document, json=json, timings=timings)
     if out is not None:
-        _write(document, out)
+        _write(document, out, paths[: len(results)] if embed else None)
         words.print(f"Wrote {out / 'results.json'} and {out / 'report.html'}", soft_wrap=True, markup=False)
     if len(results) < len(paths):
         words.print(f"Interrupted: {len(paths) - len(results)} of {len(paths)} files were not looked at.")
@@ -112,13 +115,11 @@ def _show(document: "Document", *, json: bool, timings: bool) -> None:
         typer.echo("\n" + timing_table(document.files), err=json)
 
 
-def _write(document: "Document", folder: Path) -> None:
-    from hashformer.report.document import write_json
-    from hashformer.report.html import write_html
+def _write(document: "Document", folder: Path, media: list[Path] | None) -> None:
+    from hashformer.report.folder import write_folder
 
     with _writing(folder):
-        write_json(document, folder / "results.json")
-        write_html(document, folder / "report.html")
+        write_folder(document, folder, media=media)
 
 
 @contextmanager
@@ -129,8 +130,10 @@ def _writing(folder: Path) -> Iterator[None]:
         raise StoreError(f"{folder}: the results cannot be written: {error.strerror}. Name another folder.") from error
 
 
-def _run(detector: "Detector", paths: list[Path], words: Console) -> "list[Detection]":
+def _run(detector: "Detector", paths: list[Path], words: Console, *, evidence: bool) -> "list[Detection]":
     """Score the files with a progress bar; what is done when the user interrupts is kept."""
+    from hashformer.evidence import explain_all
+
     results: list[Detection] = []
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -148,7 +151,10 @@ def _run(detector: "Detector", paths: list[Path], words: Console) -> "list[Detec
         try:
             for number, path in enumerate(paths, start=1):
                 bar.reset(task, total=None, description=f"{number}/{len(paths)} {path.name}")
-                results += detector.detect_all([path], progress=advance)
+                if evidence:
+                    results += explain_all(detector, [path], progress=advance)
+                else:
+                    results += detector.detect_all([path], progress=advance)
         except KeyboardInterrupt:
             pass
     return results

@@ -1,5 +1,6 @@
-"""Detections as one JSON document, and the schema that it keeps."""
+"""Detections as one JSON document, its hash, and the schema that it keeps."""
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -61,6 +62,11 @@ def _first_version(distributions: Sequence[str]) -> str:
 def to_json(document: Document) -> str:
     """The document as indented JSON; keys in the order of the schema, letters of any script as they are."""
     return document.model_dump_json(indent=2) + "\n"
+
+
+def sha256_of(document: Document) -> str:
+    """SHA-256, as hexadecimal digits, of the very bytes that `write_json` writes."""
+    return hashlib.sha256(to_json(document).encode()).hexdigest()
 
 
 def write_json(document: Document, path: Path) -> None:

@@ -28,10 +28,23 @@ _DENSE_POINTS = 300
 
 @dataclass(frozen=True)
 class Timeline:
-    """A drawing and the words under it."""
+    """A drawing and the words under it.
+
+    Attributes:
+        svg: The drawing, an SVG element.
+        caption: What must be known to read it.
+        left: Where time zero stands, as a share of the drawing's width.
+        right: Where the last moment stands, likewise.
+        end_s: The last moment.
+        seconds: The scores that are drawn of the whole file.
+    """
 
     svg: str
     caption: str
+    left: float
+    right: float
+    end_s: float
+    seconds: Sequence[Second]
 
 
 # Dashes besides colours: the curves stay apart on a black-and-white print.
@@ -67,13 +80,24 @@ def draw_timeline(file: Detection, *, threshold: float) -> Timeline | None:
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     line_scale = 1.0 if end_s / bin_s <= _DENSE_POINTS else 0.55
     panel = partial(_draw_panel, threshold=threshold, line_scale=line_scale)
-    panel(axes[0], "Whole file", pool(file.timeline, bin_s), file.segments)
+    seconds = pool(file.timeline, bin_s)
+    panel(axes[0], "Whole file", seconds, file.segments)
     for axis, track in zip(axes[1:], tracks, strict=True):
         own = [segment for segment in file.segments if segment.track_id == track.track_id]
         panel(axis, f"Face {track.track_id}", pool(track.timeline, bin_s), own)
     _set_time_axis(axes[-1], end_s)
     _add_legend(figure, named, suspect=_shading_name(file))
-    return Timeline(inline_svg(figure, file.path), _caption(file, tracks, named, bin_s))
+    svg = inline_svg(figure, file.path)
+    # Drawing has settled the layout, so that the place of the axes is known only now.
+    place = axes[0].get_position()
+    return Timeline(
+        svg=svg,
+        caption=_caption(file, tracks, named, bin_s),
+        left=round(place.x0, 5),
+        right=round(place.x1, 5),
+        end_s=end_s,
+        seconds=seconds,
+    )
 
 
 def pool(timeline: Sequence[Second], bin_s: int) -> list[Second]:

@@ -6,6 +6,8 @@ from hashformer.report.wording import SCORE_NAMES, clock, score_text, threshold_
 from hashformer.results import Detection, Document, ScoreName, Scores, TrackResult
 
 STAGES = ("decode", "detect", "landmarks", "crop", "features", "model")
+_AFTER = ("evidence",)
+"""Stages that only a report needs."""
 _MOST_SEGMENTS = 10
 
 
@@ -29,7 +31,8 @@ def summary(file: Detection, document: Document) -> str:
 def timing_table(files: Sequence[Detection]) -> str:
     """Seconds by stage over all files, and how many times faster than the media play."""
     media_s = sum(file.duration_s or 0.0 for file in files)
-    spent = {stage: sum(file.timings_s.get(stage, 0.0) for file in files) for stage in STAGES}
+    stages = [*STAGES, *(stage for stage in _AFTER if any(stage in file.timings_s for file in files))]
+    spent = {stage: sum(file.timings_s.get(stage, 0.0) for file in files) for stage in stages}
     rows = [*spent.items(), ("all", sum(spent.values()))]
     lines = [f"{'stage':<10} {'seconds':>9} {'share':>6} {'x real time':>12}"]
     for name, seconds in rows:
