@@ -35,9 +35,11 @@ def share_cores() -> None:
     """Let waiting threads sleep instead of spin; call it before PyTorch is imported.
 
     Spinning threads fight with the face models and with other programs for the cores: on two cores
-    that others use too, the model took four times as long. A user's own setting is kept.
+    that others use too, the model took four times as long. NumPy solves only small systems here: one
+    thread is faster than several that wait for each other. A user's own settings are kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def keep_freed_memory() -> None:

@@ -111,6 +111,7 @@ def _trainer(
                 devices=0,
                 nodes=1,
                 workers=None,
+                decode=False,
                 seed=None,
                 out=None,
             )

@@ -4,6 +4,7 @@ from hashformer.cli.train import (
     BaseDir,
     BatchSize,
     Changes,
+    Decode,
     Device,
     Devices,
     Limit,
@@ -35,6 +36,7 @@ def pretrain(
     devices: Devices = 0,
     nodes: Nodes = 1,
     workers: Workers = None,
+    decode: Decode = False,
     seed: Seed = None,
     out: Out = None,
 ) -> None:

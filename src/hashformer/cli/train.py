@@ -3,12 +3,14 @@
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ Device = Annotated[Literal["auto", "cpu", "gpu"], typer.Option("--device", help=
 Devices = Annotated[int, typer.Option("--devices", min=0, help="Devices of each node; 0: all GPUs, or one CPU.")]
 Nodes = Annotated[int, typer.Option("--nodes", min=1, help="Computers; torchrun's own number counts.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="Loading processes for each device.")]
+Decode = Annotated[
+    bool, typer.Option("--decode", help="First lay all crops out as pixels in --base_dir: faster, 147 kB a crop.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Decides every draw.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The weight file; else it goes to --log_dir.")]
 
@@ -53,6 +58,7 @@ class Options:
     devices: int
     nodes: int
     workers: int | None
+    decode: bool
     seed: int | None
     out: Path | None
 
@@ -71,6 +77,7 @@ def train(
     devices: Devices = 0,
     nodes: Nodes = 1,
     workers: Workers = None,
+    decode: Decode = False,
     seed: Seed = None,
     out: Out = None,
 ) -> None:
@@ -103,11 +110,21 @@ def run_stage(stage: "StageName", options: Options) -> None:
     )
     if options.limit:
         rows = replace(rows, train=limited(rows.train, options.limit), val=limited(rows.val, options.limit))
+    if options.decode:
+        _decode([options.base_dir / row.path for row in (*rows.train, *rows.val)])
     machines = Machines(accelerator=options.device, devices=options.devices, nodes=options.nodes)
     places = Places(log_dir=options.log_dir, out=options.out, load_from=options.load_from)
     finished = run(config, TrainData(rows, options.base_dir, config), places, resume=options.resume, machines=machines)
     if finished is not None:
         _show(finished)
+
+
+def _decode(folders: Sequence[Path]) -> None:
+    from hashformer.preprocess.decoded import decode_crops
+
+    words = Console(stderr=True, highlight=False)
+    written = sum(decode_crops(folder) for folder in track(folders, "decoding crops", console=words, transient=True))
+    words.print(f"decoded crops: {written / 1e9:.2f} GB written")
 
 
 def _config(stage: "StageName", options: Options) -> "TrainConfig":

@@ -100,7 +100,7 @@ class StretchReader:
 def covering(folder: Path, window: Window) -> Sequence[Sample]:
     """The Samples around a window, one more second on both sides for the context."""
     held = []
-    for sample in read_samples(folder, from_frame=window.first_frame - window.fps):
+    for sample in read_samples(folder, stretch_s=1, from_frame=window.first_frame - window.fps):
         held.append(sample)
         if sample.window.last_frame >= window.last_frame + window.fps:
             break

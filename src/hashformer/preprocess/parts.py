@@ -1,5 +1,6 @@
 """The files of one face: crops, landmarks and boxes, written as the face is followed and read back alike."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 from hashformer.errors import StoreError
 from hashformer.faces.landmarks import N_LANDMARKS
 from hashformer.media.crops import CropWriter, read_crops
+from hashformer.media.picture import RGB
 from hashformer.preprocess.arrays import ArrayWriter
+from hashformer.preprocess.decoded import CROPS_NAME, decoded
 from hashformer.preprocess.record import Spans, TrackRecord
 from hashformer.types import FaceTrack, Floats, Frames, Mask
 
-CROPS_NAME, LANDMARKS_NAME, BOXES_NAME = "cropped_video.mp4", "landmarks.npy", "boxes.npy"
+LANDMARKS_NAME, BOXES_NAME = "landmarks.npy", "boxes.npy"
 PART_NAMES = (CROPS_NAME, LANDMARKS_NAME, BOXES_NAME)
 MAX_AWAY_S = 8
 """A face that is away for so long goes on in a new folder: neither open files nor black pictures pile up."""
@@ -109,11 +112,12 @@ class PartReader:
     """
 
     def __init__(self, folder: Path, record: TrackRecord, *, fps: int, first_frame: int = 0) -> None:
-        self._folder, self._record = folder / record.folder, record
+        self._folder, self._record, self._fps = folder / record.folder, record, fps
         self._landmarks = self._array(LANDMARKS_NAME, (record.n_frames, N_LANDMARKS, 2))
         self._boxes = self._array(BOXES_NAME, (record.n_frames, 4))
-        first = max(0, first_frame - record.first_frame)
-        self._pictures = read_crops(self._folder / CROPS_NAME, fps=fps, first=first)
+        self._first = max(0, first_frame - record.first_frame)
+        self._pixels: Frames | None = None
+        self._pictures: Iterator[RGB] | None = None
         self.first_frame, self.last_frame = record.first_frame, record.first_frame + record.n_frames
 
     def copy_into(self, track: FaceTrack) -> None:
@@ -130,13 +134,22 @@ class PartReader:
         track.landmarks[here] = self._landmarks[there]
         track.boxes[here] = self._boxes[there]
         present = ~np.isnan(self._landmarks[there, 0, 0])
-        for position, is_present in zip(range(here.start, here.stop), present, strict=True):
-            crop = self._next_crop(track.crops.shape[-1])
+        crops = self._crops(there, track.crops.shape[-1])
+        for position, crop, is_present in zip(range(here.start, here.stop), crops, present, strict=True):
             if is_present:  # what stands for a gap is black but for the rounding of the encoder
                 track.crops[position] = crop
 
-    def _next_crop(self, size_px: int) -> Frames:
-        picture = next(self._pictures, None)
+    def _crops(self, there: slice, size_px: int) -> Iterable[Frames]:
+        if self._pixels is None and self._pictures is None:
+            self._pixels = decoded(self._folder, self._record, size_px=size_px)
+        if self._pixels is not None:
+            return self._pixels[there]
+        if self._pictures is None:
+            self._pictures = read_crops(self._folder / CROPS_NAME, fps=self._fps, first=self._first)
+        return [self._next_crop(self._pictures, size_px) for _ in range(there.start, there.stop)]
+
+    def _next_crop(self, pictures: Iterator[RGB], size_px: int) -> Frames:
+        picture = next(pictures, None)
         if picture is None or picture.shape != (size_px, size_px, 3):
             what = "ends early" if picture is None else f"shows {picture.shape} pictures"
             raise StoreError(f"{self._folder / CROPS_NAME}: {what}; {self._record.n_frames} of {size_px} px are due.")
