@@ -133,3 +133,28 @@ def test_a_stem_with_high_pass_sees_texture_under_a_strong_picture():
 def test_high_pass_needs_the_conv_stem():
     with pytest.raises(ValueError, match="high_pass belongs to stem=conv, got stem=linear"):
         ModelConfig(high_pass=True)
+
+
+def test_a_folding_stem_reads_every_pixel_and_loses_none():
+    config = TINY.model_copy(update={"stem": "conv", "stem_fold": 2, "high_pass": True})
+    model = HashFormer(config)
+    assert model.tokenizers["video"].stem.layers[0].in_channels == 4 * 6
+    assert model.tokenizers["audio"].stem.layers[0].in_channels == 1
+    video = make_batch(1).video.requires_grad_()
+    model(video=video).logits["video"].sum().backward()
+    assert (video.grad.abs().sum(dim=(0, 1, 2)) > 0).all()
+
+
+@pytest.mark.parametrize("stem", ["conv", "mobile"])
+def test_a_stem_looks_at_the_chosen_frames_alone(stem):
+    config = TINY.model_copy(update={"stem": stem, "stem_frames": 2})
+    model = HashFormer(config).eval()
+    video = make_batch(1).video.requires_grad_()
+    model(video=video).logits["video"].sum().backward()
+    looked_at = (video.grad.abs().sum(dim=(0, 2, 3, 4)) > 0).tolist()
+    assert looked_at == [True, False, True, False] * (len(looked_at) // 4)
+
+
+def test_folding_belongs_to_the_conv_stem():
+    with pytest.raises(ValueError, match="stem_fold=2 belongs to stem=conv and must divide video_patch_px"):
+        ModelConfig(stem_fold=2)

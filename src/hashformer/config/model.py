@@ -30,15 +30,20 @@ class ModelConfig(Settings):
     hash_bits: int = Field(64, ge=8, multiple_of=8, description="bits Q of a code")
     methods: tuple[str, ...] = Field((), description="names of generators to tell apart; none: no such head")
     where_head: bool = Field(False, description="true: each video token says whether it shows something forged")
+    evidence: bool = Field(
+        False,
+        description="true: the video head also reads the where head's map, the overall head the other heads' answers",
+    )
 
     stem: Literal["linear", "conv", "mobile"] = Field(
         "linear", description="how patches become tokens; mobile: EfficientNet-Lite0 on frames, conv on sound"
     )
-    stem_frames: int = Field(0, ge=0, description="frames of each tubelet that the mobile stem looks at; 0: all")
+    stem_frames: int = Field(0, ge=0, description="frames of each tubelet that a conv or mobile stem looks at; 0: all")
     stem_frozen_stride: int = Field(0, ge=0, description="mobile stem: stages up to this stride are not trained")
     high_pass: bool = Field(
         False, description="conv stem: the picture's fine detail, by itself, as further channels beside its colours"
     )
+    stem_fold: int = Field(1, ge=1, description="conv stem: 2 × 2 pixels, for 2, become channels before anything else")
     stem_channels: tuple[int, ...] = Field(
         (16, 32, 64, 128), min_length=1, description="channels after each 3 × 3 convolution of the conv stem"
     )
@@ -74,6 +79,8 @@ class ModelConfig(Settings):
             raise ValueError(f"audio_patch_bins={self.audio_patch_bins} does not divide audio_bins={self.audio_bins}")
         if self.high_pass and self.stem != "conv":
             raise ValueError(f"high_pass belongs to stem=conv, got stem={self.stem}")
+        if self.stem_fold > 1 and (self.stem != "conv" or self.video_patch_px % self.stem_fold):
+            raise ValueError(f"stem_fold={self.stem_fold} belongs to stem=conv and must divide video_patch_px")
         if self.stem == "mobile" and self.video_patch_px not in {8, 16, 32}:
             raise ValueError(
                 f"the mobile stem gives tokens of 8, 16 or 32 px, got video_patch_px={self.video_patch_px}"

@@ -9,7 +9,7 @@ from hashformer.config import ModelConfig
 from hashformer.model.attention import GroupPool
 from hashformer.model.encoder import Encoded, Encoder
 from hashformer.model.hashing import HashHead
-from hashformer.model.heads import Heads
+from hashformer.model.heads import Heads, soft_maximum
 from hashformer.model.inputs import Stream, read_streams, stream_specs
 from hashformer.model.tokens import Segment, Tokenizer
 from hashformer.types import Batch, ModelOutput
@@ -89,7 +89,9 @@ class HashFormer(nn.Module):
         fusion = {name: self.pool(part.tokens, part.present, f"fusion_{name}") for name, part in encoded.fusion.items()}
         present = {name: _every(part) for name, part in encoded.streams.items()}
         here = {name: mask.any(1) for name, mask in present.items()}
-        logits, valid, method_logits = self.heads(own, fusion, here)
+        where = self._where(encoded.streams)
+        largest = None if where is None else soft_maximum(where.float(), present["video"])
+        logits, valid, method_logits = self.heads(own, fusion, here, largest)
         return ModelOutput(
             logits=logits,
             valid=valid,
@@ -98,7 +100,7 @@ class HashFormer(nn.Module):
             pooled=own,
             codes=self.codes(own),
             method_logits=method_logits,
-            where=self._where(encoded.streams),
+            where=where,
         )
 
     def pool_streams(self, streams: Mapping[str, Segment]) -> dict[str, Tensor]:

@@ -72,6 +72,10 @@ class Heads(nn.Module):
     `audio` reads the pooled sound and `video` the pooled picture and landmarks: no group that has seen
     the other side, so that each says what is wrong with its own. `overall`, `sync` and `method` read
     every group, fusion groups too.
+
+    With `evidence`, two shorter ways are added: to the `video` logit the largest of what the tokens say of
+    themselves (multiple-instance learning: one forged place makes a forged picture), and to the `overall` logit
+    the largest of the other heads' answers (one forged part makes a forged clip; their gradient stops here).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -86,10 +90,18 @@ class Heads(nn.Module):
             sizes["sync"] = 2 * len(names)
         shape = (config.width, config.heads, config.head_dim)
         self.judges = nn.ModuleDict({head: GroupHead(size, *shape) for head, size in sizes.items()})
+        self.evidence = config.evidence
+        if config.evidence:
+            self.where_scale = nn.Parameter(torch.ones(()))
+            self.parts_scale = nn.Parameter(torch.ones(()))
         self.method = GroupHead(2 * len(names), *shape, n_out=len(config.methods)) if config.methods else None
 
     def forward(
-        self, own: Mapping[str, Tensor], fusion: Mapping[str, Tensor], here: Mapping[str, Tensor]
+        self,
+        own: Mapping[str, Tensor],
+        fusion: Mapping[str, Tensor],
+        here: Mapping[str, Tensor],
+        largest_where: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
         """Judge.
 
@@ -97,6 +109,7 @@ class Heads(nn.Module):
             own: Each stream's pooled tokens, (B, D).
             fusion: Each stream's pooled fusion tokens, (B, D).
             here: For each stream in `own`, the items that have it, (B,) bool.
+            largest_where: Soft maximum of what the video tokens say of themselves, (B,); None if they say nothing.
 
         Returns:
             Logits (B,) and validity (B,) of each of `types.HEADS`, and the logits of the generators,
@@ -113,8 +126,35 @@ class Heads(nn.Module):
                 logits[head] = self.judges[head](*_stack(mine, rest, here))[:, 0]
             else:
                 logits[head] = valid[head].float() * 0
+        if self.evidence:
+            if largest_where is not None:
+                logits["video"] = logits["video"] + self.where_scale * largest_where
+            logits["overall"] = logits["overall"] + self.parts_scale * largest_part(logits, valid)
         method = self.method(*_stack(own, fusion, here)) if self.method is not None else None
         return logits, valid, method
+
+
+def largest_part(logits: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
+    """Soft maximum of the answers for single parts that could be judged, (B,); 0 where none could."""
+    parts = [name for name in HEADS if name != "overall"]
+    answers = torch.stack([logits[name].detach().float() for name in parts], 1)
+    return soft_maximum(answers, torch.stack([valid[name] for name in parts], 1))
+
+
+def soft_maximum(values: Tensor, present: Tensor) -> Tensor:
+    """Logarithm of the mean of the exponentials of the present values.
+
+    Args:
+        values: (B, N).
+        present: (B, N) bool.
+
+    Returns:
+        (B,), near the largest value when one stands out; 0 where nothing is present.
+    """
+    lowest = torch.finfo(values.dtype).min
+    total = torch.where(present, values, lowest).logsumexp(1)
+    number = present.sum(1)
+    return torch.where(number > 0, total - number.clamp(min=1).log(), 0.0)
 
 
 def _valid(here: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -25,6 +25,7 @@ class StreamSpec:
         std: Divides every value.
         stem: `linear`, `conv` or `mobile`.
         high_pass: Whether the conv stem is also given the fine detail by itself.
+        fold: Pixels of each side that the conv stem folds into channels first.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StreamSpec:
     std: float
     stem: str
     high_pass: bool = False
+    fold: int = 1
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -81,6 +83,7 @@ def stream_specs(config: ModelConfig) -> dict[str, StreamSpec]:
             std=0.25,
             stem=config.stem,
             high_pass=config.high_pass,
+            fold=config.stem_fold,
         ),
         "landmarks": StreamSpec(
             name="landmarks",

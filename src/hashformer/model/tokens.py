@@ -99,12 +99,17 @@ class ConvStem(nn.Module):
     of another that is masked.
     """
 
-    def __init__(self, spec: StreamSpec, channels: tuple[int, ...]) -> None:
+    def __init__(self, spec: StreamSpec, channels: tuple[int, ...], frames: int = 0) -> None:
         super().__init__()
         self.over_time = spec.name == "audio"
+        self.tubelet, self.chosen = spec.patch[0], chosen_frames(spec.patch[0], frames)
         self.high_pass = spec.high_pass
-        image_channels = spec.shape[0] * (1 + spec.high_pass)
-        left = [spec.patch[0], spec.patch[1]] if self.over_time else [spec.patch[1], spec.patch[2]]
+        # Folding first keeps no map of the full size, which costs more than all the arithmetic that follows.
+        self.fold = 1 if self.over_time else spec.fold
+        image_channels = spec.shape[0] * (1 + spec.high_pass) * self.fold**2
+        left = [spec.patch[0], spec.patch[1]]
+        if not self.over_time:
+            left = [spec.patch[1] // self.fold, spec.patch[2] // self.fold]
         layers: list[nn.Module] = []
         for width in channels:
             stride = (2 - left[0] % 2, 2 - left[1] % 2)
@@ -112,7 +117,7 @@ class ConvStem(nn.Module):
             layers += [nn.Conv2d(image_channels, width, 3, stride=stride, padding=1), ChannelNorm(width), nn.GELU()]
             image_channels = width
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.patch = (left[0], left[1], 1) if self.over_time else (spec.patch[0], left[0], left[1])
+        self.patch = (left[0], left[1], 1) if self.over_time else (len(self.chosen), left[0], left[1])
         self.patch_values = image_channels * self.patch[0] * self.patch[1] * self.patch[2]
 
     def forward(self, values: Tensor) -> Tensor:
@@ -121,10 +126,12 @@ class ConvStem(nn.Module):
             image = values[..., 0].transpose(1, 2)  # (B, C, T, bins)
             features = self.layers(image.contiguous(memory_format=torch.channels_last))
             return patches(features.transpose(1, 2)[..., None], self.patch)
-        images = values.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (B·T, C, H, W)
+        looked_at = of_tubelets(values, self.tubelet, self.chosen)
+        images = looked_at.flatten(0, 1)  # (B·t, C, H, W)
         if self.high_pass:
             images = torch.cat([images, fine_detail(images)], 1)
-        return patches(self.layers(images).unflatten(0, values.shape[:2]), self.patch)
+        images = nn.functional.pixel_unshuffle(images, self.fold).contiguous(memory_format=torch.channels_last)
+        return patches(self.layers(images).unflatten(0, looked_at.shape[:2]), self.patch)
 
 
 def fine_detail(images: Tensor) -> Tensor:
@@ -132,8 +139,22 @@ def fine_detail(images: Tensor) -> Tensor:
 
     Generators leave their traces there, under the much stronger picture.
     """
-    smooth = nn.functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
-    return 4 * (images - smooth)
+    around = nn.functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = around[..., :-2, :] + around[..., 1:-1, :] + around[..., 2:, :]
+    total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]  # sums of slices: twice as fast as a pooling layer
+    return 4 * images - (4 / 9) * total
+
+
+def chosen_frames(tubelet: int, frames: int) -> list[int]:
+    """Which frames of a tubelet are looked at, spread over it evenly; all for 0."""
+    return [index * tubelet // frames for index in range(frames)] if frames else list(range(tubelet))
+
+
+def of_tubelets(values: Tensor, tubelet: int, chosen: list[int]) -> Tensor:
+    """Keep the chosen frames of each tubelet, (B, T, …) to (B, T · chosen / tubelet, …)."""
+    if len(chosen) == tubelet:
+        return values
+    return values.unflatten(1, (-1, tubelet))[:, :, chosen].flatten(1, 2)
 
 
 class MobileStem(nn.Module):
@@ -143,14 +164,12 @@ class MobileStem(nn.Module):
         super().__init__()
         self.net = MobileNet(spec.patch[1], frozen_stride=frozen_stride).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.tubelet = spec.patch[0]
-        n_frames = frames or self.tubelet
-        self.chosen = [index * self.tubelet // n_frames for index in range(n_frames)]
-        self.patch_values = n_frames * self.net.out_channels
+        self.chosen = chosen_frames(self.tubelet, frames)
+        self.patch_values = len(self.chosen) * self.net.out_channels
 
     def forward(self, values: Tensor) -> Tensor:
         """Take frames (B, T, 3, H, W) to patches of features, (B, N, patch_values)."""
-        tubelets = values.reshape(len(values), -1, self.tubelet, *values.shape[2:])
-        looked_at = tubelets[:, :, self.chosen].flatten(1, 2)
+        looked_at = of_tubelets(values, self.tubelet, self.chosen)
         images = looked_at.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (B·t, 3, H, W)
         features = self.net(images).unflatten(0, looked_at.shape[:2])  # (B, t, C, rows, columns)
         return patches(features, (len(self.chosen), 1, 1))
@@ -170,7 +189,7 @@ class Tokenizer(nn.Module):
         self.spec = spec
         self.stem: ConvStem | MobileStem | None = None
         if spec.stem == "conv":
-            self.stem = ConvStem(spec, config.stem_channels)
+            self.stem = ConvStem(spec, config.stem_channels, 0 if spec.name == "audio" else config.stem_frames)
         elif spec.stem == "mobile":
             self.stem = MobileStem(spec, config.stem_frames, config.stem_frozen_stride)
         self.project = nn.Linear(self.stem.patch_values if self.stem else spec.patch_values, width)
