@@ -30,8 +30,9 @@ class TrainingClips(Dataset[list[Example]]):
     """Draws of training by their number: `data[k]` is the same list in every process and after every resumption.
 
     A draw of a real file is the clip as it is and after it its forgeries, all of the same seconds, through the same
-    degradation and the same views. A draw of a corpus's own fake is that clip alone. Within reals and within fakes,
-    sources, then people, then files have the same chance.
+    degradation and the same views. A draw of a corpus's own fake is that clip and a real one of the same corpus, through
+    the same too: what streams a clip has, and what its corpus looks like, must not tell its label. Within reals and
+    within fakes, sources, then people, then files have the same chance.
 
     Args:
         rows: The manifest's rows to train on.
@@ -74,8 +75,20 @@ class TrainingClips(Dataset[list[Example]]):
             row_idx = int(rng.choice(len(self.rows), p=self._chances[int(is_fake)]))
             group, refused = self._maker(row_idx, rng, n_forgeries=n_forgeries)
             if group:
-                return self._finish(group, self.rows[row_idx], row_idx, seed=(self.seed, draw), refused=refused)
+                done = self._finish(group, self.rows[row_idx], row_idx, seed=(self.seed, draw), refused=refused)
+                return done + self._companion(row_idx, rng, draw) if is_fake else done
         raise StoreError(f"{_TRIES} files in a row show neither a face nor sound that is good enough. Audit the data.")
+
+    def _companion(self, fake_idx: int, rng: np.random.Generator, draw: int) -> list[Example]:
+        """A real clip of the fake's corpus, or of any where that has none; nothing if there are no reals."""
+        same = np.array([row.corpus == self.rows[fake_idx].corpus for row in self.rows])
+        chances = self._chances[0] * same if (self._chances[0] * same).any() else self._chances[0]
+        for _ in range(_TRIES if chances.any() else 0):
+            row_idx = int(rng.choice(len(self.rows), p=chances / chances.sum()))
+            group, _ = self._maker(row_idx, rng, n_forgeries=0)
+            if group:
+                return self._finish(group, self.rows[row_idx], row_idx, seed=(self.seed, draw), refused=())
+        return []
 
 
 class ForgedValidation(Dataset[list[Example]]):
