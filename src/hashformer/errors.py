@@ -29,6 +29,10 @@ class WeightsError(HashFormerError):
     """A weight file is missing, broken, or does not fit the model."""
 
 
+class ExportError(HashFormerError):
+    """A model cannot be written in another format, or what was written does not answer as it does."""
+
+
 class ShapeError(HashFormerError):
     """A tensor has a shape that the model cannot take."""
 

@@ -1,8 +1,11 @@
 """From logits to P(fake), and from P(fake) to a decision; kept in the weight file."""
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from hashformer.config.base import Settings
+from hashformer.types import ModelOutput
 
 
 class HeadCalibration(Settings):
@@ -30,3 +33,13 @@ class Calibration(Settings):
         """That of one head, by its name in `types.HEADS`."""
         found: HeadCalibration = getattr(self, name)
         return found
+
+
+def calibrated(output: ModelOutput, calibration: Calibration) -> dict[str, Tensor]:
+    """P(fake) of each head, (B,); NaN where it is not valid."""
+    result = {}
+    for head, logit in output.logits.items():
+        fit = calibration.head(head)
+        score = torch.sigmoid(fit.scale * logit.float() + fit.bias)
+        result[head] = torch.where(output.valid[head], score, float("nan"))
+    return result

@@ -20,7 +20,7 @@ from torch import Tensor
 from hashformer.cache import atomic_path, cache_dir
 from hashformer.config import Config, ModelConfig, Settings, load_config, preset_names
 from hashformer.errors import ConfigError, WeightsError
-from hashformer.model.calibration import Calibration
+from hashformer.model.calibration import Calibration, calibrated
 from hashformer.model.hashformer import HashFormer
 from hashformer.results import WeightsInfo
 from hashformer.types import ModelOutput
@@ -79,12 +79,7 @@ class LoadedModel:
 
     def scores(self, output: ModelOutput) -> dict[str, Tensor]:
         """Calibrated P(fake) of each head, (B,); NaN where it is not valid."""
-        result = {}
-        for head, logit in output.logits.items():
-            fit = self.calibration.head(head)
-            score = torch.sigmoid(fit.scale * logit.float() + fit.bias)
-            result[head] = torch.where(output.valid[head], score, float("nan"))
-        return result
+        return calibrated(output, self.calibration)
 
 
 def save_model(

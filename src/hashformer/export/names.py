@@ -1,0 +1,54 @@
+"""What the inputs and outputs of the graph are called, and which extra brings ONNX."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from torch import Tensor
+
+from hashformer.errors import SetupError
+from hashformer.types import ModelOutput
+
+PRESENT = "present."
+"""Before a stream's name: its presence mask among the inputs."""
+
+
+def check_installed(*packages: str) -> None:
+    """Refuse to begin without packages of the extra.
+
+    Raises:
+        SetupError: Naming what is missing and how to install it.
+    """
+    if lacking := [name for name in packages if find_spec(name) is None]:
+        raise SetupError(f"{' and '.join(lacking)} cannot be imported. Install it: pip install 'hashformer[onnx]'.")
+
+
+def flatten(output: ModelOutput) -> dict[str, Tensor]:
+    """An answer as tensors by name: `logits.overall`, `codes.video`, `where`; what is None is left out.
+
+    Raises:
+        TypeError: If a field of the answer is neither a tensor nor tensors by name.
+    """
+    flat: dict[str, Tensor] = {}
+    for field, value in output._asdict().items():
+        if isinstance(value, Tensor):
+            flat[field] = value
+        elif isinstance(value, Mapping):
+            flat |= {f"{field}.{name}": tensor for name, tensor in value.items()}
+        elif value is not None:
+            raise TypeError(f"ModelOutput.{field}: cannot be an output of a graph: {type(value).__name__}")
+    return flat
+
+
+def unflatten(flat: Mapping[str, Tensor]) -> ModelOutput:
+    """What `flatten` took apart."""
+    # A field without a default holds tensors by name, and may hold none.
+    fields: dict[str, object] = {name: {} for name in ModelOutput._fields if name not in ModelOutput._field_defaults}
+    for path, tensor in flat.items():
+        field, _, name = path.partition(".")
+        if name:
+            group = fields.setdefault(field, {})
+            assert isinstance(group, dict)  # noqa: S101 -- for mypy
+            group[name] = tensor
+        else:
+            fields[field] = tensor
+    return ModelOutput(**fields)  # type: ignore[arg-type]
