@@ -128,13 +128,7 @@ def open_session(data: bytes, *, threads: int | None, source: str) -> "Inference
     unfit = (raised.Fail, raised.InvalidProtobuf, raised.InvalidGraph, raised.InvalidArgument, raised.NotImplemented)
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except (
-        state.Fail,
-        state.InvalidProtobuf,
-        state.InvalidGraph,
-        state.InvalidArgument,
-        state.NotImplemented,
-    ) as error:
+    except unfit as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"{source}: not a graph that onnxruntime can run ({reason})") from None
 
