@@ -27,6 +27,9 @@ def detect(
     json: Annotated[bool, typer.Option("--json", help="Print the JSON document instead of the summary.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Also print how long each stage took.")] = False,
     device: Annotated[str, typer.Option(help="Where the model runs, as PyTorch names it.")] = "cpu",
+    backend: Annotated[
+        Literal["torch", "onnxruntime"], typer.Option(help="What runs the model; onnxruntime is of hashformer[onnx].")
+    ] = "torch",
     embed: Annotated[
         bool, typer.Option("--embed/--no-embed", help="Put small files into the report, so that it plays them.")
     ] = True,
@@ -63,7 +66,7 @@ def detect(
                 named=asked,
                 files=paths,
                 checkpoint=checkpoint,
-                options={"device": device},
+                options={"device": device, "backend": backend},
                 out=out,
                 workers=workers,
                 reports=reports,
@@ -75,7 +78,7 @@ def detect(
     from hashformer.detector import Detector
     from hashformer.report.document import make_document
 
-    with Detector(checkpoint, device=device) as detector:
+    with Detector(checkpoint, device=device, backend=backend) as detector:
         if not detector.weights.trained:
             words.print("[bold]The weights are not trained: the scores mean nothing.[/bold]")
         results = _run(detector, paths, words, evidence=out is not None)

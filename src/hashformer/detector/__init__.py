@@ -14,12 +14,12 @@ from hashformer.data.batch import collate
 from hashformer.data.clips import cut
 from hashformer.data.features import SoundFeatures
 from hashformer.data.quality import Judged, judge
+from hashformer.detector.backend import Backend, Loaded, load_backend
 from hashformer.detector.tally import ClipAnswer, Tally, Watch, why
 from hashformer.detector.verdict import verdict
 from hashformer.errors import ConfigError, MediaError
 from hashformer.faces.follow import FaceFinder
 from hashformer.media import probe
-from hashformer.model.weights import LoadedModel, load_model
 from hashformer.perturb import Perturbation
 from hashformer.preprocess.extract import extract
 from hashformer.preprocess.record import PrepareSettings
@@ -51,30 +51,39 @@ class Detector:
     ```
 
     Args:
-        weights: A weight file, or the name of a released one or of a preset.
+        weights: A weight file, or the name of a released one or of a preset; an ONNX file for onnxruntime.
         device: Where the model runs, as PyTorch names it.
         batch_size: Clips that the model sees at once.
+        backend: What runs the model; see `backend.load_backend`.
 
     Raises:
-        ConfigError: If there is no such device.
+        ConfigError: If there is no such device, or the backend does not run there.
+        SetupError: If the packages of the backend are missing.
         WeightsError: If there are no such weights, or they are broken.
         AssetError: If a face model file is missing, broken or cannot be fetched.
     """
 
-    def __init__(self, weights: str | Path = "small", *, device: str = "cpu", batch_size: int = 8) -> None:
+    def __init__(
+        self,
+        weights: str | Path = "small",
+        *,
+        device: str = "cpu",
+        batch_size: int = 8,
+        backend: Backend = "torch",
+    ) -> None:
         self._device = _device(device)
-        self._loaded: LoadedModel = load_model(weights)
-        self._loaded.model.to(self._device)
+        self._loaded = load_backend(weights, backend=backend, device=self._device)
+        self._judge = self._loaded.judge
         self._batch_size = batch_size
-        self.config = self._loaded.config
-        self.weights = self._loaded.info
+        self.config = self._judge.config
+        self.weights = self._judge.info
         self._reads = frozenset(self.config.model.modalities)
         self._features = SoundFeatures(self.config.features, sample_rate_hz=self.config.clip.sample_rate_hz)
         self._finder = FaceFinder(self.config.faces)
 
     @property
-    def loaded(self) -> LoadedModel:
-        """The model, its config and what its weight file says of it."""
+    def loaded(self) -> Loaded:
+        """What judges, its config and what its file says of it; and the network to look into, if there is one."""
         return self._loaded
 
     def detect(
@@ -223,8 +232,8 @@ class Detector:
         with stopwatch.stage("features"):
             batch = collate([entry.clip for entry in judged], self._features).to(self._device)
         with stopwatch.stage("model"), torch.inference_mode():
-            output = self._loaded.model(batch)
-            scores = {name: score.tolist() for name, score in self._loaded.scores(output).items()}
+            output = self._judge.model(batch)
+            scores = {name: score.tolist() for name, score in self._judge.scores(output).items()}
             logits = {name: logit.float().tolist() for name, logit in output.logits.items()}
             valid = {name: mask.tolist() for name, mask in output.valid.items()}
         for row, entry in enumerate(judged):

@@ -15,6 +15,7 @@ __all__ = ["SuspectKeeper", "explain", "explain_all"]
 
 N_CLIPS = 3
 """Most suspect clips of a file that are looked at more closely."""
+BLIND = "what the scores rest on is not shown: an ONNX file cannot be looked into, its weight file could be"
 
 
 def explain(
@@ -63,12 +64,15 @@ def _with_evidence(detector: Detector, detection: Detection, keeper: SuspectKeep
         return detection
     start = time.perf_counter()
     features = SoundFeatures(detector.config.features, sample_rate_hz=detector.config.clip.sample_rate_hz)
-    found = [suspect_clip(detector.loaded, clip, features) for clip in keeper.clips]
+    network = detector.loaded.network
+    found = [] if network is None else [suspect_clip(network, clip, features) for clip in keeper.clips]
+    blind = [BLIND] if network is None and keeper.clips else []
     spent = {"evidence": round(time.perf_counter() - start, 4)} if found else {}
     return detection.model_copy(
         update={
             "suspect_clips": found,
-            "card": card_of(detector.loaded, detection),
+            "card": card_of(detector.loaded.judge, detection),
+            "warnings": [*detection.warnings, *blind],
             "timings_s": {**detection.timings_s, **spent},
         }
     )

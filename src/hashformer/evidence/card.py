@@ -4,9 +4,9 @@ import json
 
 from pydantic import TypeAdapter, ValidationError
 
+from hashformer.detector.backend import Judge
 from hashformer.errors import WeightsError
 from hashformer.model.calibration import HeadCalibration
-from hashformer.model.weights import LoadedModel
 from hashformer.results import Detection, ErrorRate, WeightsCard
 
 ERROR_RATES = "error_rates"
@@ -14,7 +14,7 @@ ERROR_RATES = "error_rates"
 _RATES = TypeAdapter(list[ErrorRate])
 
 
-def card_of(loaded: LoadedModel, detection: Detection) -> WeightsCard:
+def card_of(loaded: Judge, detection: Detection) -> WeightsCard:
     """State what is known of the weights' errors on files that hold what this one holds.
 
     Raises:
@@ -28,7 +28,7 @@ def card_of(loaded: LoadedModel, detection: Detection) -> WeightsCard:
     )
 
 
-def _stated(loaded: LoadedModel) -> list[ErrorRate]:
+def _stated(loaded: Judge) -> list[ErrorRate]:
     text = loaded.extra.get(ERROR_RATES)
     if text is None:
         return []
