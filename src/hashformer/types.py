@@ -122,7 +122,8 @@ class ModelOutput(NamedTuple):
 
     Attributes:
         logits: For each of `HEADS`, (B,); read one only where `valid` holds.
-        valid: For each of `HEADS`, whether the streams it needs are there, (B,) bool.
+        valid: For each of `HEADS`, whether the streams it needs are there, (B,) bool; `sync` needs sound and a face,
+            in pixels or as landmarks.
         tokens: For each stream given, its encoded tokens, (B, N, D).
         token_present: For each stream given, which of them are real, (B, N) bool.
         pooled: For each stream given, one vector, (B, D).

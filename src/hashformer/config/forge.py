@@ -50,6 +50,9 @@ class ForgeConfig(Settings):
     per_clip: int = Field(1, ge=0, description="forgeries of each real clip; 0: real clips alone")
     untouched: float = Field(0.0, ge=0, le=1, description="share of the draws of real files that are not forged")
     corpora_share: float = Field(0.5, ge=0, le=1, description="share of draws that are fakes of the manifest, if any")
+    blind: float = Field(
+        0.0, ge=0, le=1, description="share of the steps that show sound and landmarks alone, at a quarter of the cost"
+    )
     span_s: float = Field(3.0, gt=0, description="seconds that are forged at once; of them a clip is shown")
     degrade: DegradeConfig = DegradeConfig()
     strength: float = Field(1.0, ge=0, le=1, description="of the degradation")

@@ -16,6 +16,9 @@ from hashformer.data.loaded import MASK_CELLS, Example
 from hashformer.data.manifest import Row
 from hashformer.types import Clip, Floats, Frames
 
+_BLIND_PX = 32
+"""Side of the pictures of clips whose pictures are not shown."""
+
 
 class Finisher:
     """Degrades and augments groups.
@@ -30,7 +33,14 @@ class Finisher:
         self._forge, self._views, self._rate_hz = forge, tuple(views), sample_rate_hz
 
     def __call__(
-        self, group: Sequence[Shown], row: Row, row_idx: int, *, seed: tuple[int, ...], refused: Sequence[str]
+        self,
+        group: Sequence[Shown],
+        row: Row,
+        row_idx: int,
+        *,
+        seed: tuple[int, ...],
+        refused: Sequence[str],
+        blind: bool = False,
     ) -> list[Example]:
         """Finish a group.
 
@@ -40,7 +50,10 @@ class Finisher:
             row_idx: Which row.
             seed: Decides degradation and views, for all of the group alike.
             refused: Kinds that could not be made; noted with the first.
+            blind: Whether the picture will not be shown: nothing is spent on it then.
         """
+        if blind:
+            group = [replace(shown, clip=_small(shown.clip), mask=None) for shown in group]
         draw = draw_degradation(self._forge.degrade, np.random.default_rng((*seed, 1)), strength=self._forge.strength)
         degraded = degrade_alike([shown.clip for shown in group], draw, self._rate_hz)
         examples: list[Example] = []
@@ -49,6 +62,7 @@ class Finisher:
             mask = _mask(shown, labels)
             views = [self._view(clip, mask, config, (*seed, 2, k)) for k, config in enumerate(self._views)]
             first = views[0] if views else (clip, mask)
+            mask_shown = None if blind or first[1] is None else _cells(first[1])
             examples.append(
                 Example(
                     clip=first[0],
@@ -58,7 +72,8 @@ class Finisher:
                     kind=shown.kind,
                     method=shown.kind or row.method,
                     corpus=row.corpus,
-                    mask=None if first[1] is None else _cells(first[1]),
+                    mask=mask_shown,
+                    blind=blind,
                     refused=() if examples else tuple(refused),
                 )
             )
@@ -68,6 +83,16 @@ class Finisher:
         self, clip: Clip, mask: Frames | None, config: ViewConfig, seed: tuple[int, ...]
     ) -> tuple[Clip, Frames | None]:
         return augment_masked(clip, mask, config, rng=np.random.default_rng(seed), sample_rate_hz=self._rate_hz)
+
+
+def _small(clip: Clip) -> Clip:
+    """A clip with the smallest of pictures, which landmarks fit as before: they move with it through the views."""
+    if clip.frames is None or clip.landmarks is None:
+        return clip
+    step = max(1, clip.frames.shape[-1] // _BLIND_PX)
+    frames = np.ascontiguousarray(clip.frames[..., ::step, ::step])
+    scale = np.float32(frames.shape[-1] / clip.frames.shape[-1])
+    return replace(clip, frames=frames, landmarks=clip.landmarks * scale)
 
 
 def _mask(shown: Shown, labels: Mapping[str, float]) -> Frames | None:

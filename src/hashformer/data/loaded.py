@@ -38,6 +38,7 @@ class Example:
         corpus: Name of the corpus.
         mask: Share of each cell that was forged, (T, MASK_CELLS, MASK_CELLS) float32, 0–1; None if not known.
         refused: Names of the forgeries that this clip did not allow, before `kind` was made.
+        blind: Whether the picture is not to be shown; so for all clips of a batch or none.
     """
 
     clip: Clip
@@ -49,6 +50,7 @@ class Example:
     corpus: str = ""
     mask: Floats | None = None
     refused: tuple[str, ...] = ()
+    blind: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +154,8 @@ class CollateGroups:
         names: Mapping[str, float] = examples[0].labels
         refused = [name for example in examples for name in example.refused]
         content: dict[str, Any] = {
-            "packed": stack([example.clip for example in examples], self.features),
-            "packed_second": stack(seconds, self.features) if seconds else None,
+            "packed": self._stacked([example.clip for example in examples], blind=examples[0].blind),
+            "packed_second": self._stacked(seconds, blind=examples[0].blind) if seconds else None,
             "labels": {name: np.array([example.labels[name] for example in examples], np.float32) for name in names},
             "row_idx": [example.row_idx for example in examples],
             "windows": [example.clip.window for example in examples],
@@ -166,6 +168,13 @@ class CollateGroups:
             "refused": {name: refused.count(name) for name in sorted(set(refused))},
         }
         return Parcel(content)
+
+    def _stacked(self, clips: Sequence[Clip], *, blind: bool) -> Stacked:
+        stacked = stack(clips, self.features)
+        if not blind:
+            return stacked
+        present = {name: mask for name, mask in stacked.present.items() if name != "video"}
+        return Stacked(streams={**stacked.streams, "frames": None}, present=present)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Training draws: a real clip and forgeries of it, or a fake of a corpus; each is decided by seed and number alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,9 @@ class TrainingClips(Dataset[list[Example]]):
     """Draws of training by their number: `data[k]` is the same list in every process and after every resumption.
 
     A draw of a real file is the clip as it is and after it its forgeries, all of the same seconds, through the same
-    degradation and the same views. A draw of a corpus's own fake is that clip and a real one of the same corpus, through
-    the same too: what streams a clip has, and what its corpus looks like, must not tell its label. Within reals and
-    within fakes, sources, then people, then files have the same chance.
+    degradation and the same views. A draw of a corpus's own fake is that clip and a real one of the same corpus,
+    through the same too: what streams a clip has, and what its corpus looks like, must not tell its label. Within reals
+    and within fakes, sources, then people, then files have the same chance.
 
     Args:
         rows: The manifest's rows to train on.
@@ -41,12 +42,13 @@ class TrainingClips(Dataset[list[Example]]):
         forge: What a draw is made of.
         views: None for clips as they are; one for augmented clips; two for pairs of views.
         seed: Decides every draw.
+        step_draws: Draws of a step on all devices: those of one step are blind together.
 
     Raises:
         StoreError: If there is no row, or a row's file was not prepared.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the data, what is made of it, and what decides it
         self,
         rows: Sequence[Row],
         root: Path,
@@ -55,8 +57,9 @@ class TrainingClips(Dataset[list[Example]]):
         forge: ForgeConfig,
         views: Sequence[ViewConfig] = (),
         seed: int = 0,
+        step_draws: int = 1,
     ) -> None:
-        self.rows, self.forge, self.seed = list(rows), forge, seed
+        self.rows, self.forge, self.seed, self._step_draws = list(rows), forge, seed, step_draws
         self._maker = _GroupMaker(self.rows, root, config, forge)
         self._finish = Finisher(forge, views, sample_rate_hz=config.clip.sample_rate_hz)
         self._chances = {label: _chances(self.rows, label) for label in (0, 1)}
@@ -68,18 +71,27 @@ class TrainingClips(Dataset[list[Example]]):
             StoreError: If no file has a clip in which face or sound are good enough, or a folder is damaged.
         """
         rng = np.random.default_rng((self.seed, draw))
+        blind = self.is_blind(draw)
         has_fakes, has_reals = self._chances[1].any(), self._chances[0].any()
         is_fake = bool(has_fakes and (rng.random() < self.forge.corpora_share or not has_reals))
         n_forgeries = 0 if is_fake or rng.random() < self.forge.untouched else self.forge.per_clip
         for _ in range(_TRIES):
             row_idx = int(rng.choice(len(self.rows), p=self._chances[int(is_fake)]))
-            group, refused = self._maker(row_idx, rng, n_forgeries=n_forgeries)
+            group, refused = self._maker(row_idx, rng, n_forgeries=n_forgeries, blind=blind)
             if group:
-                done = self._finish(group, self.rows[row_idx], row_idx, seed=(self.seed, draw), refused=refused)
-                return done + self._companion(row_idx, rng, draw) if is_fake else done
+                finish = partial(self._finish, seed=(self.seed, draw), blind=blind)
+                done = finish(group, self.rows[row_idx], row_idx, refused=refused)
+                return done + self._companion(row_idx, rng, finish) if is_fake else done
         raise StoreError(f"{_TRIES} files in a row show neither a face nor sound that is good enough. Audit the data.")
 
-    def _companion(self, fake_idx: int, rng: np.random.Generator, draw: int) -> list[Example]:
+    def is_blind(self, draw: int) -> bool:
+        """Whether a draw's step shows sound and landmarks alone."""
+        step, share = draw // self._step_draws, self.forge.blind
+        return int((step + 1) * share) > int(step * share)
+
+    def _companion(
+        self, fake_idx: int, rng: np.random.Generator, finish: Callable[..., list[Example]]
+    ) -> list[Example]:
         """A real clip of the fake's corpus, or of any where that has none; nothing if there are no reals."""
         same = np.array([row.corpus == self.rows[fake_idx].corpus for row in self.rows])
         chances = self._chances[0] * same if (self._chances[0] * same).any() else self._chances[0]
@@ -87,7 +99,7 @@ class TrainingClips(Dataset[list[Example]]):
             row_idx = int(rng.choice(len(self.rows), p=chances / chances.sum()))
             group, _ = self._maker(row_idx, rng, n_forgeries=0)
             if group:
-                return self._finish(group, self.rows[row_idx], row_idx, seed=(self.seed, draw), refused=())
+                return finish(group, self.rows[row_idx], row_idx, refused=())
         return []
 
 
@@ -135,9 +147,11 @@ class _GroupMaker:
         self._partners = PartnerFinder(rows, root, self._reader)
 
     def __call__(
-        self, row_idx: int, rng: np.random.Generator, *, n_forgeries: int | None
+        self, row_idx: int, rng: np.random.Generator, *, n_forgeries: int | None, blind: bool = False
     ) -> tuple[list[Shown], list[str]]:
         """The clip of a row and so many forgeries of the same seconds; None: each kind, of seconds of its own.
+
+        Where the picture will not be shown, the kinds are those of the sound, and there is none without it.
 
         Returns:
             The clips, none if the file has nothing good enough; and the kinds that could not be made.
@@ -145,10 +159,19 @@ class _GroupMaker:
         stretch = self._reader.draw(self._root / self._rows[row_idx].path, rng)
         if stretch is None:
             return [], []
+        if blind and stretch.clip.waveform is None:
+            return [], []
         own = np.random.default_rng(rng.integers(2**63))
+        chances = {
+            name: chance
+            for name, chance in self._forge.chances.by_name.items()
+            if chance and (not blind or "sound" in self._kinds[name].needs)
+        }
         forging = Forging(
             clip=stretch.clip,
-            chances=self._forge.chances.by_name,
+            chances={
+                name: chance * (not blind or "sound" in self._kinds[name].needs) for name, chance in chances.items()
+            },
             partner=self._partners.of(row_idx, stretch, own),
             config=self._clip,
             refused=[],

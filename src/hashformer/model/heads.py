@@ -86,7 +86,7 @@ class Heads(nn.Module):
             sizes["video"] = sum(name in names for name in _PICTURE)
         if "audio" in names:
             sizes["audio"] = 1
-        if "audio" in names and "video" in names:
+        if "audio" in names and any(name in names for name in _PICTURE):
             sizes["sync"] = 2 * len(names)
         shape = (config.width, config.heads, config.head_dim)
         self.judges = nn.ModuleDict({head: GroupHead(size, *shape) for head, size in sizes.items()})
@@ -160,11 +160,12 @@ def soft_maximum(values: Tensor, present: Tensor) -> Tensor:
 def _valid(here: Mapping[str, Tensor]) -> dict[str, Tensor]:
     nowhere = torch.zeros_like(next(iter(here.values())))
     audio, video = here.get("audio", nowhere), here.get("video", nowhere)
+    face = video | here.get("landmarks", nowhere)  # lips can be read from landmarks alone
     return {
         "overall": torch.stack(list(here.values())).any(0),
         "video": video,
         "audio": audio,
-        "sync": audio & video,
+        "sync": audio & face,
     }
 
 

@@ -111,7 +111,9 @@ class TrainData(pl.LightningDataModule):
 
     def _clips(self, rows: list[Row], strength: float, seed: int) -> TrainingClips:
         config, stage = self.config, STAGES[self.config.stage]
-        changes = {"strength": config.forge.strength * strength} | ({} if stage.labelled else {"per_clip": 0})
+        changes = {"strength": config.forge.strength * strength} | (
+            {} if stage.labelled else {"per_clip": 0, "blind": 0.0}
+        )
         return TrainingClips(
             rows,
             self.root,
@@ -119,6 +121,7 @@ class TrainData(pl.LightningDataModule):
             forge=config.forge.model_copy(update=changes),
             views=stage.views[: 1 + config.losses.needs_second_view],
             seed=seed,
+            step_draws=config.batch_draws * self._world,
         )
 
     @property

@@ -23,6 +23,7 @@ from hashformer.train.batches import complete
 from hashformer.train.optim import lr_factor, parameter_groups
 from hashformer.train.scores import JudgedClip, file_table, gathered, judged_clips, validation_metrics
 from hashformer.train.stages import STAGES
+from hashformer.types import Batch
 
 _NOTES = "hashformer"
 _MAY_CHANGE = ("run.workers", "run.log_every", "run.patience", "run.half_weights")
@@ -65,11 +66,10 @@ class TrainModule(pl.LightningModule):
         chance = SharedChance(
             step_seed(self.config.run.seed, self.global_step), part=self.global_rank, n_parts=self.trainer.world_size
         )
-        specs = self.objective.model.specs
         with self._autocast():
             losses = self.objective(
-                complete(batch.batch, specs),
-                second=None if batch.second is None else complete(batch.second, specs),
+                self._whole(batch.batch),
+                second=None if batch.second is None else self._whole(batch.second),
                 generator=chance,
                 **self._truth(batch),
             )
@@ -85,6 +85,10 @@ class TrainModule(pl.LightningModule):
         parts = {f"train_parts/{name}": value for name, value in losses.parts.items()}
         self.log_dict(parts, batch_size=n_clips, rank_zero_only=True)
         return total
+
+    def _whole(self, batch: Batch) -> Batch:
+        """With every stream, as DDP wants a gradient for every weight; one device need not compute what is absent."""
+        return complete(batch, self.objective.model.specs) if self.trainer.world_size > 1 else batch
 
     def _truth(self, batch: Loaded) -> dict[str, Any]:
         """What is known of the clips, as far as the losses read it."""
