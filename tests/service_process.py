@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-START = "import typer; from hashformer.cli.serve import serve; typer.run(serve)"
+START = "from hashformer.cli import main, serve; main.app.command()(serve.serve); main.main()"
 PATIENCE_S = 300
 """Machines that run tests may be busy; nothing here waits so long on an idle one."""
 
@@ -19,7 +19,7 @@ def start(work_dir, *options, **settings):
     given = {"work_dir": work_dir, "port": 0, "checkpoint": "tiny", "workers": 1, "min_free_bytes": 0, **settings}
     variables = {f"HASHFORMER_{name.upper()}": str(value) for name, value in given.items()}
     return subprocess.Popen(
-        [sys.executable, "-c", START, *map(str, options)],
+        [sys.executable, "-c", START, "serve", *map(str, options)],
         env={**os.environ, "OMP_WAIT_POLICY": "passive", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

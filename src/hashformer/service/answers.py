@@ -5,7 +5,6 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import anyio
 from fastapi import FastAPI
@@ -19,30 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hashformer.service.metrics import Metrics
 from hashformer.service.pages import NOTHING, SAFE_HEADERS
 from hashformer.service.refusals import RefusedError
-from hashformer.service.schemas import Refusal
 from hashformer.service.uploads import MAX_RETRY_S, disk_full
 
 logger = logging.getLogger(__name__)
 
 LINGER_S = 5.0
-MEANINGS = {
-    400: "The request is broken.",
-    401: "An API key is needed, and none or a wrong one was sent.",
-    404: "No such job, or none any more.",
-    408: "The upload stopped, or took too long.",
-    409: "The job is not done.",
-    413: "The file is larger than the limit.",
-    415: "No multipart form, or a file that is not named as media.",
-    422: "The form is malformed, or has no file, an empty one or several.",
-    429: "The queue is full; `Retry-After` says when to try again.",
-    503: "The queue cannot be written at the moment.",
-    507: "The disk of the service is full.",
-}
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Error answers of a route, for OpenAPI."""
-    return {status: {"model": Refusal, "description": MEANINGS[status]} for status in statuses}
 
 
 def add_handlers(app: FastAPI, metrics: Metrics) -> None:

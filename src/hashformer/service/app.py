@@ -10,34 +10,14 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from hashformer.service import pages
-from hashformer.service.answers import add_handlers, add_headers, documented
-from hashformer.service.form import FIELD
+from hashformer.service.answers import add_handlers, add_headers
+from hashformer.service.description import ABOUT, UPLOAD_FORM, describe, refusals
 from hashformer.service.names import suffix_of
 from hashformer.service.refusals import RefusedError
 from hashformer.service.schemas import Health, Job
 from hashformer.service.service import Service
 from hashformer.service.uploads import receive_file
 from hashformer.version import __version__
-
-DESCRIPTION = """Tells real talking-head video from fake. Hand in a file, get a job; ask for the job until it is
-`done` or `failed`. Results are erased after a time; a job that is not there any more is a 404."""
-UPLOAD_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {
-                        FIELD: {"type": "string", "format": "binary", "description": "a video or sound file"}
-                    },
-                },
-                "encoding": {FIELD: {"contentType": "video/*, audio/*, application/octet-stream"}},
-            }
-        },
-    }
-}
 
 _bearer = HTTPBearer(auto_error=False, description="Needed where the service was started with API keys.")
 
@@ -72,7 +52,7 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="HashFormer",
         version=__version__,
-        description=DESCRIPTION,
+        description=ABOUT,
         lifespan=lifespan,
         docs_url=None,  # such a page would load its scripts from another server
         redoc_url=None,
@@ -83,6 +63,7 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(around)
     add_handlers(app, service.metrics)
     add_headers(app)
+    describe(app)
     return app
 
 
@@ -92,7 +73,7 @@ def make_app(service: Service) -> FastAPI:
     response_model=Job,
     summary="Hand in a file",
     openapi_extra=UPLOAD_FORM,
-    responses=documented(400, 401, 408, 413, 415, 422, 429, 503, 507),
+    responses=refusals(400, 401, 408, 413, 415, 422, 429, 503, 507),
 )
 async def create(request: Request, service: Ours) -> Response:
     """Upload one video or sound file as a multipart form. The answer comes when the file is on disk."""
@@ -112,14 +93,14 @@ def _length(request: Request) -> int | None:
     return int(stated) if stated.isdecimal() else None
 
 
-@jobs.get("/{id}", response_model=Job, summary="Ask for a job", responses=documented(401, 404, 503))
+@jobs.get("/{id}", response_model=Job, summary="Ask for a job", responses=refusals(401, 404, 503))
 def read(id: str, service: Ours) -> Response:
     """State, progress and, when it is done, the result: the same document as the command line prints."""
     return JSONResponse(service.answer(service.find(id)), headers={"Cache-Control": "no-store"})
 
 
 @jobs.delete(
-    "/{id}", status_code=204, response_class=Response, summary="Erase a job", responses=documented(401, 404, 503)
+    "/{id}", status_code=204, response_class=Response, summary="Erase a job", responses=refusals(401, 404, 503)
 )
 def erase(id: str, service: Ours) -> Response:
     """Erase the job with its upload, result and report. Work at it is ended."""
@@ -131,7 +112,7 @@ def erase(id: str, service: Ours) -> Response:
     "/{id}/report",
     response_class=HTMLResponse,
     summary="The report of a job",
-    responses=documented(401, 404, 409, 503),
+    responses=refusals(401, 404, 409, 503),
 )
 def report(id: str, service: Ours) -> Response:
     """One self-contained HTML page, to read, file and print."""
@@ -162,7 +143,7 @@ def healthz(service: Ours) -> Response:
     response_class=PlainTextResponse,
     summary="Counters for Prometheus",
     dependencies=[Depends(_with_key)],
-    responses=documented(401, 503),
+    responses=refusals(401, 503),
 )
 def metrics(service: Ours) -> Response:
     """Jobs by state, queue, workers, seconds by stage, refusals, restarts."""
