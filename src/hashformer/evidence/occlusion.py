@@ -16,7 +16,8 @@ HIDDEN_SHARE = 0.2
 N_ELSEWHERE = 8
 """Other places at which the same shape is hidden."""
 LEAST_DIFFERENCE = 0.05
-"""A map explains something if hiding what it marks lowers the score by this much more than hiding elsewhere does."""
+"""A map explains something if hiding what it marks lowers the score by this much, and lowers it by this much more
+than hiding elsewhere does on average, and more than hiding at any one of the other places."""
 _SEED = 0
 
 
@@ -41,7 +42,7 @@ def occlude(
     (score,) = _scores(loaded, streams, {})
     keep = ~places.spread(torch.cat([marked[None], elsewhere])).to(heat.device)
     hidden, *others = _scores(loaded, streams, {name: keep})
-    explains = fmean(others) - hidden >= LEAST_DIFFERENCE and hidden < min(others)
+    explains = min(score, fmean(others)) - hidden >= LEAST_DIFFERENCE and hidden < min(others)
     return Occlusion(
         hidden_share=round(float(marked.float().mean()), 4),
         score=score,
