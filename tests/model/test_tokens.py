@@ -9,7 +9,7 @@ from hashformer.config import ModelConfig, load_config
 from hashformer.model import HashFormer
 from hashformer.model.inputs import read_streams, stream_specs
 from hashformer.model.masking import sample_mask
-from hashformer.model.tokens import Tokenizer, fine_detail, patch_present, patch_times, patches
+from hashformer.model.tokens import Tokenizer, fine_detail, from_mean, patch_present, patch_times, patches
 from model_batches import make_batch
 from reference import patches as slow
 
@@ -158,3 +158,24 @@ def test_a_stem_looks_at_the_chosen_frames_alone(stem):
 def test_folding_belongs_to_the_conv_stem():
     with pytest.raises(ValueError, match="stem_fold=2 belongs to stem=conv and must divide video_patch_px"):
         ModelConfig(stem_fold=2)
+
+
+def test_motion_is_measured_from_what_is_present():
+    values = torch.tensor([[[1.0], [3.0], [100.0]]])
+    assert from_mean(values, None)[0, :, 0].tolist() == pytest.approx([-101 / 3, -95 / 3, 196 / 3], abs=1e-4)
+    assert from_mean(values, torch.tensor([[True, True, False]]))[0, :, 0].tolist() == [-1.0, 1.0, 0.0]
+    assert from_mean(values, torch.zeros(1, 3, dtype=torch.bool)).abs().sum() == 0
+
+
+def test_with_motion_a_still_face_differs_from_one_that_moves_a_little():
+    config = TINY.model_copy(update={"landmark_motion": 8.0})
+    tokenizer = Tokenizer(stream_specs(config)["landmarks"], config)
+    assert tokenizer.project.in_features == 2 * stream_specs(config)["landmarks"].patch_values
+    batch = make_batch(1)
+    still = batch.landmarks[:, :1].expand_as(batch.landmarks)
+    moving = still + 0.01 * torch.sin(torch.arange(still.shape[1]))[None, :, None]
+    streams = [read_streams(replace(batch, landmarks=x), stream_specs(config))["landmarks"] for x in (still, moving)]
+    with torch.no_grad():
+        tokenizer.project.weight[:, : tokenizer.project.in_features // 2] = 0
+    one, other = (tokenizer(stream).tokens for stream in streams)
+    assert one.std(1).abs().max() < 1e-5 < other.std(1).abs().max()

@@ -64,6 +64,10 @@ class ModelConfig(Settings):
     n_landmarks: int = Field(478, ge=1)
     landmark_rate_hz: float = Field(16.0, gt=0, description="rows a second")
 
+    landmark_motion: float = Field(
+        0.0, ge=0, description="beside each place its way from the clip's mean place, so often enlarged; 0: places alone"
+    )
+
     rotary_min_period_s: float = Field(0.125, gt=0, description="shortest period of the rotary positions")
     rotary_max_period_s: float = Field(60.0, gt=0, description="longest period of the rotary positions")
 

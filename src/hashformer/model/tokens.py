@@ -192,7 +192,9 @@ class Tokenizer(nn.Module):
             self.stem = ConvStem(spec, config.stem_channels, 0 if spec.name == "audio" else config.stem_frames)
         elif spec.stem == "mobile":
             self.stem = MobileStem(spec, config.stem_frames, config.stem_frozen_stride)
-        self.project = nn.Linear(self.stem.patch_values if self.stem else spec.patch_values, width)
+        self.motion = config.landmark_motion if spec.name == "landmarks" else 0.0
+        n_values = self.stem.patch_values if self.stem else spec.patch_values
+        self.project = nn.Linear(n_values * (2 if self.motion else 1), width)
         self.norm = nn.LayerNorm(width, bias=False)
         table = grid_positions([torch.arange(size) for size in spec.grid], width)
         self.register_buffer("grid_table", table, persistent=False)
@@ -217,12 +219,31 @@ class Tokenizer(nn.Module):
         present = None if stream.present is None else patch_present(stream.present, self.spec)
         time_s = patch_times(n_frames, self.spec).to(cut.device)
         table = self.grid_table.repeat(steps, 1)  # (N, D)
-        if keep is None:
-            return Segment(self.norm(self.project(cut)) + table, present, time_s)
-        index = kept_index(keep)  # (B, n)
-        cut = cut.gather(1, index[..., None].expand(-1, -1, cut.shape[-1]))
-        present = None if present is None else present.gather(1, index)
-        return Segment(self.norm(self.project(cut)) + table[index], present, time_s[index])
+        if keep is not None:
+            index = kept_index(keep)  # (B, n)
+            cut = cut.gather(1, index[..., None].expand(-1, -1, cut.shape[-1]))
+            present = None if present is None else present.gather(1, index)
+            table, time_s = table[index], time_s[index]
+        if self.motion:
+            cut = torch.cat([cut, self.motion * from_mean(cut, present)], -1)
+        return Segment(self.norm(self.project(cut)) + table, present, time_s)
+
+
+def from_mean(values: Tensor, present: Tensor | None) -> Tensor:
+    """What differs from the mean over a clip: lips move by little, where a face is differs by much.
+
+    Args:
+        values: (B, N, P).
+        present: Which of the N are there, (B, N); None if all. The others neither count nor differ.
+
+    Returns:
+        (B, N, P).
+    """
+    if present is None:
+        return values - values.mean(1, keepdim=True)
+    here = present[..., None]
+    mean = torch.where(here, values, 0.0).sum(1, keepdim=True) / here.sum(1, keepdim=True).clamp(min=1)
+    return torch.where(here, values - mean, 0.0)
 
 
 def kept_index(keep: Tensor) -> Tensor:
