@@ -91,5 +91,12 @@ def test_gaps_do_not_darken_a_face():
     assert judge(one, QualityConfig(min_luma=0.4)).no_video is None
 
 
+def test_a_face_that_is_on_no_frame_is_taken_out():
+    one = clip()
+    judged = judge(clip(gaps=range(len(one.frames))), QualityConfig())
+    assert judged.no_video == "the face is on none of its frames"
+    assert judged.face_px is None
+
+
 def test_nothing_left_is_empty():
     assert judge(clip(width_px=10.0, sound=False), QualityConfig()).empty

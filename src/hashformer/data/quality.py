@@ -49,12 +49,16 @@ def judge(clip: Clip, config: QualityConfig) -> Judged:
 
 
 def _face_width_px(boxes: Floats | None) -> float | None:
-    return None if boxes is None else float(np.nanmedian(boxes[:, 2] - boxes[:, 0]))
+    if boxes is None or np.isnan(boxes[:, 0]).all():
+        return None
+    return float(np.nanmedian(boxes[:, 2] - boxes[:, 0]))
 
 
 def _picture_fault(clip: Clip, config: QualityConfig, face_px: float | None) -> str | None:
-    if clip.frames is None or clip.boxes is None or face_px is None:
+    if clip.frames is None or clip.boxes is None:
         return None
+    if face_px is None:
+        return "the face is on none of its frames"
     if face_px < config.min_face_px:
         return f"the face is too small: {face_px:.0f} px wide, at least {config.min_face_px:.0f} px are needed"
     luma = float(clip.frames[~np.isnan(clip.boxes[:, 0])].mean()) / 255
