@@ -9,10 +9,12 @@
 #
 # PYTHON            the interpreter that has hashformer (default: python)
 # RECIPE, PRESET    recipe of the training, and the preset that it is made for (default: small, small)
+# SHORT             recipe of a training on shorter clips before it; `none` leaves it out (default: small-short)
+# AUTOENCODER       0 leaves out the forgeries that need a learned decoder (default: 1)
 # SEED              of every draw (default: 0)
 # WORKERS           processes that prepare and score (default: one for each core)
 # HELD_OUT          sources of train that validate as a whole, comma between them (default: none)
-# PRETRAIN          0 trains from fresh weights (default: 1)
+# PRETRAIN          1 pretrains without labels first (default: 0, train from fresh weights)
 # PRETRAIN_OPTIONS  more options of `hashformer pretrain`, such as "--set run.steps=2000"
 # TRAIN_OPTIONS     more options of `hashformer train`
 # LIMIT             smoke run: so many files and steps (default: 0, all)
@@ -88,15 +90,26 @@ step split "$out/dev.csv" "$python" "$here/release_split.py" "$out/all.csv" "$ou
 step preprocess "$out/prepared/failures.csv" "$hashformer" preprocess --base_dir "$data" --output_dir "$out/prepared" \
     --manifest "$out/all.csv" --config "$preset" --workers "$workers"
 
-training=(--base_dir "$out/prepared" --manifest "$out/train.csv" --recipe "$recipe" --seed "$seed" --limit "$limit" --resume)
-start=()
-if [ "${PRETRAIN:-1}" != 0 ]; then
-    step pretrain "$out/pretrain/weights.safetensors" "$hashformer" pretrain "${training[@]}" \
+training=(--base_dir "$out/prepared" --manifest "$out/train.csv" --seed "$seed" --limit "$limit" --decode --resume)
+start=() neural=()
+if [ "${PRETRAIN:-0}" != 0 ]; then
+    step pretrain "$out/pretrain/weights.safetensors" "$hashformer" pretrain "${training[@]}" --recipe "$recipe" \
         --log_dir "$out/pretrain" ${pretrain_options[@]+"${pretrain_options[@]}"}
     start=(--load_from "$out/pretrain/weights.safetensors")
 fi
-step train "$out/weights.safetensors" "$hashformer" train "${training[@]}" --log_dir "$out/train" \
-    --out "$out/weights.safetensors" ${start[@]+"${start[@]}"} ${train_options[@]+"${train_options[@]}"}
+if [ "${AUTOENCODER:-1}" != 0 ]; then
+    step autoencoder "$out/autoencoder.safetensors" "$hashformer" forge "$out/train.csv" --base_dir "$out/prepared" \
+        --train-autoencoder "$out/autoencoder.safetensors" --seed "$seed"
+    neural=(--set "forge.autoencoder=$out/autoencoder.safetensors" --set forge.chances.neural_resynthesis=1.5)
+fi
+if [ "${SHORT:-small-short}" != none ]; then
+    step short "$out/short.safetensors" "$hashformer" train "${training[@]}" --recipe "${SHORT:-small-short}" \
+        --log_dir "$out/short" --out "$out/short.safetensors" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"}
+    start=(--load_from "$out/short.safetensors")
+fi
+step train "$out/weights.safetensors" "$hashformer" train "${training[@]}" --recipe "$recipe" --log_dir "$out/train" \
+    --out "$out/weights.safetensors" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"} \
+    ${train_options[@]+"${train_options[@]}"}
 
 scoring=(--manifest "$out/dev.csv" --limit "$limit" --workers "$workers" --device "$device" --seed "$seed")
 step validate "$out/dev/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \

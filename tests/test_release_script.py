@@ -14,7 +14,7 @@ from hashformer.data.splits import leaks
 from hashformer.errors import ManifestError
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-STEPS = ["manifest", "preprocess", "pretrain", "train", "validate", "validate", "baselines", "robustness"]
+STEPS = ["manifest", "preprocess", "forge", "train", "train", "validate", "validate", "baselines", "robustness"]
 STUB = """#!{python}
 import os, sys
 from pathlib import Path
@@ -33,9 +33,10 @@ if verb == "manifest":
     rows = [Row(path=f"{{i}}.mp4", label=0, identity_source=f"p{{i}}", split="train", corpus="c") for i in range(30)]
     write_manifest([*rows, Row(path="dev.mp4", label=0, identity_source="q", split="val")], Path(options["--output"]))
     sys.exit(0)
-folder = Path(options.get("--out") or options.get("--output_dir") or options["--log_dir"])
+places = ("--out", "--output_dir", "--train-autoencoder", "--log_dir")
+folder = Path(next(options[name] for name in places if name in options))
 names = {{"preprocess": "failures.csv", "validate": "metrics.json", "pretrain": "weights.safetensors"}}
-product = folder if verb == "train" else folder / names.get(verb, f"{{verb}}.json")
+product = folder if verb in ("train", "forge") else folder / names.get(verb, f"{{verb}}.json")
 product.parent.mkdir(parents=True, exist_ok=True)
 product.write_text(verb)
 sys.exit(1 if verb == os.environ.get("STUB_SOME_FAIL") else 0)
@@ -88,32 +89,40 @@ def times(release):
 def test_every_step_once_then_none(release):
     calls = release(SEED="5", TRAIN_OPTIONS="--set run.steps=7")
     assert verbs(calls) == STEPS
-    train = " ".join(calls[3])
+    short, train = (" ".join(calls[k]) for k in (3, 4))
+    assert "--recipe small-short" in short
+    assert "run.steps=7" not in short
+    for call in (short, train):
+        assert f"forge.autoencoder={release.out}/autoencoder.safetensors".replace(" ", "") in call.replace(" ", "")
     assert "--resume" in train
     assert "--seed 5" in train
     assert "--set run.steps=7" in train
-    assert train.count("pretrain/weights.safetensors") == 1
+    assert train.count("short.safetensors") == 1
     assert "all.csv" not in train
     assert "dev.csv" not in train
-    assert times(release) == [*("manifest", "split", "preprocess", "pretrain", "train"), *("validate", "untrained"),
+    assert times(release) == [*("manifest", "split", "preprocess", "autoencoder", "short", "train"), *("validate", "untrained"),
                               *("baselines", "robustness")]  # fmt: skip
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 9
+    assert release.told.count("done before") == 10
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
     release()
-    assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == STEPS[3:]
+    assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == STEPS[4:]
     (release.out / "weights.safetensors").unlink()
     assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == ["train"]
     assert verbs(release(STUB_VERSION="2")) == STEPS
-    assert verbs(release(STUB_VERSION="2", PRETRAIN="0", ROBUSTNESS="none")) == [*STEPS[3:-1]]
+    assert verbs(release(STUB_VERSION="2", SHORT="none", ROBUSTNESS="none")) == STEPS[4:-1]
+    plain = release(STUB_VERSION="2", SHORT="none", AUTOENCODER="0", PRETRAIN="1", ROBUSTNESS="none")
+    assert verbs(plain) == ["pretrain", *STEPS[4:-1]]
+    assert "pretrain/weights.safetensors" in " ".join(plain[1])
+    assert "autoencoder" not in " ".join(plain[1])
 
 
 def test_a_failed_step_ends_it_and_is_taken_up_again(release):
     calls = release(code=3, STUB_FAILS="train")
     assert verbs(calls) == STEPS[:4]
-    assert "train failed with exit code 3" in release.told
+    assert "short failed with exit code 3" in release.told
     assert "exit 3" in (release.out / "times.txt").read_text()
     assert verbs(release()) == STEPS[3:]
 
