@@ -4,7 +4,7 @@ import hashlib
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -52,6 +52,9 @@ def validate(
     ] = None,
     thresholds: Annotated[bool, typer.Option("--thresholds", help="Also fit thresholds for 1, 5, 10 % FPR.")] = False,
     device: Annotated[str, typer.Option(help="Where the model runs, as PyTorch names it.")] = "cpu",
+    backend: Annotated[
+        Literal["torch", "onnxruntime"], typer.Option(help="What runs the model; onnxruntime is of hashformer[onnx].")
+    ] = "torch",
 ) -> None:
     """Score every file of a manifest once and compute metrics with 95 % intervals, by file and by clip.
 
@@ -64,7 +67,14 @@ def validate(
     from hashformer.evaluate.scoring import ScoreTask
 
     words = Console(stderr=True, highlight=False)
-    task = ScoreTask(weights=checkpoint, base_dir=base_dir, prepared=prepared, device=device, batch_size=batch_size)
+    task = ScoreTask(
+        weights=checkpoint,
+        base_dir=base_dir,
+        prepared=prepared,
+        device=device,
+        batch_size=batch_size,
+        backend=backend,
+    )
     table = _scored(manifest, out, task, words, split=split, limit=limit, workers=workers)
     if table is None:
         words.print("This rank is done; the first one writes the table.")

@@ -13,12 +13,12 @@ import torch
 
 from hashformer.data.manifest import Row
 from hashformer.detector import Detector
+from hashformer.detector.backend import Backend, load_backend
 from hashformer.errors import EvaluationError, MediaError, StoreError
 from hashformer.evaluate.parts import PARTS_NAME, PartWriter, finished, open_parts, read_back
 from hashformer.evaluate.record import FileScores
 from hashformer.evaluate.table import TableNotes, write_table
 from hashformer.evaluate.workers import score_in_processes
-from hashformer.model.weights import load_model
 from hashformer.perturb import Perturbation
 from hashformer.preprocess.lock import locked
 from hashformer.version import __version__
@@ -46,6 +46,7 @@ class ScoreTask:
         device: Where the model runs.
         batch_size: Clips that the model sees at once.
         perturbation: Spoils each file before a face is looked for; its seed is mixed with the file's path.
+        backend: What runs the model.
     """
 
     weights: str
@@ -54,6 +55,7 @@ class ScoreTask:
     device: str = "cpu"
     batch_size: int = 8
     perturbation: Perturbation | None = None
+    backend: Backend = "torch"
 
     def __post_init__(self) -> None:
         if self.base_dir is None and self.prepared is None:
@@ -63,7 +65,7 @@ class ScoreTask:
 
     def detector(self) -> Detector:
         """Load the model."""
-        return Detector(self.weights, device=self.device, batch_size=self.batch_size)
+        return Detector(self.weights, device=self.device, batch_size=self.batch_size, backend=self.backend)
 
     def score(self, path: str, detector: Detector) -> FileScores:
         """Score one file; one that cannot be read is an answer with its reason.
@@ -172,7 +174,7 @@ def score_manifest(  # noqa: PLR0913 -- each is one plain property of the run
 
 
 def _notes(task: ScoreTask, **selection: object) -> TableNotes:
-    loaded = load_model(task.weights)
+    loaded = load_backend(task.weights, backend=task.backend).judge
     fraction = loaded.config.timeline.pool_fraction
     return TableNotes.model_validate(
         {
@@ -181,6 +183,7 @@ def _notes(task: ScoreTask, **selection: object) -> TableNotes:
             "source": "media" if task.prepared is None else "prepared",
             "perturbation": "" if task.perturbation is None else str(task.perturbation),
             "batch_size": task.batch_size,
+            "backend": task.backend,
             "config": loaded.config.model_dump(mode="json"),
             "thresholds": loaded.calibration.thresholds,
             "aggregation": _AGGREGATION.format(fraction=fraction),

@@ -59,6 +59,7 @@ class TableNotes(BaseModel):
     source: str = Field(description="media, or prepared for files that were prepared before")
     perturbation: str = Field("", description="kind, level and seed; empty for files as they are")
     batch_size: int
+    backend: str = Field("torch", description="what ran the model")
     config: dict[str, Any] = Field(description="everything that decides a score, as the weights hold it")
     thresholds: dict[str, float] = Field(
         {}, description="by the share of real files above it: those that the weights hold"
