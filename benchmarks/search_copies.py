@@ -3,7 +3,8 @@
 python benchmarks/search_copies.py CLIPS WORK --clips 200
 
 CLIPS is a folder with `manifest.csv` (columns path, label, duration_s and width; seconds and pixels). WORK gets a
-folder for the masters, the first five seconds of each clip, and one for each kind of copy. What is there is kept.
+folder for the masters, the first five seconds of each clip, one for each kind of copy, and one of other, shorter
+clips. What is there is kept.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from hashformer.types import Floats
 
 FPS, SAMPLE_RATE_HZ = 25, 48_000
 LEAST_S, TAKEN_S, MAX_HEIGHT_PX = 5.0, 5.0, 480
-MASTERS = "master"
+MASTERS, FITTING = "master", "fitting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,15 @@ def chosen(clips: Path, n_clips: int) -> list[Path]:
     n_real = sum(row["label"] == "real" for row in kept)
     print(f"{len(rows)} clips last {LEAST_S:g} s or longer; {len(kept)} taken, {n_real} of them real", flush=True)
     return [clips / row["path"] for row in kept]
+
+
+def shorter(clips: Path, n_clips: int) -> list[Path]:
+    """Real clips that are too short to be copied, in the order of their paths' hashes: other videos."""
+    with (clips / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["width"] and row["label"] == "real"]
+    rows = [row for row in rows if 1.0 <= float(row["duration_s"]) < LEAST_S]
+    rows.sort(key=lambda row: hashlib.sha256(row["path"].encode()).digest())
+    return [clips / row["path"] for row in rows[:n_clips]]
 
 
 def make_master(source: Path, target: Path) -> None:
@@ -115,6 +125,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--clips", dest="n_clips", type=int, default=200)
+    parser.add_argument("--fitting", type=int, default=60, help="shorter clips that the codes are fitted to")
     args = parser.parse_args()
     for number, source in enumerate(chosen(args.clips, args.n_clips)):
         name = f"{number:03d}.mp4"
@@ -125,6 +136,11 @@ def main() -> None:
                 args.work / kind / name,
                 lambda path, copy=copy: make_copy(master, path, copy),  # type: ignore[misc] # noqa: B023
             )
+    for number, source in enumerate(shorter(args.clips, args.fitting)):
+        _unless_there(
+            args.work / FITTING / f"{number:03d}.mp4",
+            lambda path, source=source: make_master(source, path),  # type: ignore[misc]
+        )
     print(f"{len(COPIES)} copies of each in {args.work}")
 
 
