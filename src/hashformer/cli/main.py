@@ -12,13 +12,16 @@ from hashformer.cli.baselines import baselines
 from hashformer.cli.detect import detect
 from hashformer.cli.diffmap import diffmap
 from hashformer.cli.doctor import doctor
+from hashformer.cli.export import export
 from hashformer.cli.forge import forge
+from hashformer.cli.index import app as index
 from hashformer.cli.manifest import manifest
 from hashformer.cli.pack import pack
 from hashformer.cli.preprocess import preprocess
 from hashformer.cli.pretrain import pretrain
 from hashformer.cli.profile import profile
 from hashformer.cli.robustness import robustness
+from hashformer.cli.serve import serve
 from hashformer.cli.train import train
 from hashformer.cli.transfer import transfer
 from hashformer.cli.validate import validate
@@ -35,12 +38,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    *(detect, manifest, doctor, audit, preprocess, pack),
+    *(detect, serve, export, manifest, doctor, audit, preprocess, pack),
     *(forge, pretrain, train),
     *(validate, baselines, robustness, transfer, ablate, diffmap, profile),
 )
 for verb in VERBS:
     app.command()(verb)
+app.add_typer(index, name="index")
 
 
 def _print_version(wanted: bool) -> None:
