@@ -252,6 +252,8 @@ class Pool:
 def _worker_settings(settings: ServiceSettings) -> WorkerSettings:
     return WorkerSettings(
         checkpoint=settings.checkpoint,
+        device=settings.device,
+        backend=settings.backend,
         threads=max(1, (os.cpu_count() or 1) // settings.workers),
         memory_bytes=settings.worker_memory_bytes,
         max_duration_s=settings.max_duration_s,

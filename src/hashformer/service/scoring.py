@@ -11,6 +11,7 @@ import torch
 
 from hashformer.detector import Detector
 from hashformer.errors import MediaError
+from hashformer.evidence import explain
 from hashformer.media import probe
 from hashformer.report.document import make_document, write_json
 from hashformer.report.html import write_html
@@ -35,7 +36,7 @@ def score_tasks(connection: Connection, settings: WorkerSettings) -> None:
     """
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)
-    with Detector(settings.checkpoint) as detector:
+    with Detector(settings.checkpoint, device=settings.device, backend=settings.backend) as detector:
         send(connection, Report(kind="ready", weights=detector.weights))
         while True:
             task = receive(connection, Task.model_validate_json)
@@ -67,7 +68,7 @@ def _score(
 
     try:
         _check_duration(task.path, probe(Path(task.path)).duration_s, max_duration_s)
-        detection = detector.detect(task.path, progress=watch)
+        detection = explain(detector, task.path, progress=watch)
         _check_duration(task.path, detection.duration_s, max_duration_s)
     except MediaError as error:
         code = "too_long" if isinstance(error, TooLongError) else "unreadable"

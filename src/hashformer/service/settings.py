@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ByteSize, Field, SecretStr
@@ -30,6 +30,8 @@ class ServiceSettings(Settings):
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     work_dir: Path = Field(Path("hashformer-service"), description="uploads, results and the queue; one server each")
     checkpoint: str = Field("small", description="a weight file, a released name, or a preset")
+    device: str = Field("cpu", description="where the model runs, as PyTorch names it")
+    backend: Literal["torch", "onnxruntime"] = Field("torch", description="what runs the model")
     workers: int = Field(default_factory=_half_of_the_cores, ge=1, le=256, description="files scored at once")
     max_upload_bytes: ByteSize = Field(ByteSize(500 * _MB), gt=0, description="largest file")
     max_duration_s: float = Field(1800, gt=0, description="longest media, seconds")

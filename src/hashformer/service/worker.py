@@ -7,6 +7,7 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,6 +32,8 @@ class WorkerSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     checkpoint: str
+    device: str
+    backend: Literal["torch", "onnxruntime"]
     threads: int
     memory_bytes: int
     max_duration_s: float
