@@ -115,7 +115,7 @@ scoring=(--manifest "$out/dev.csv" --limit "$limit" --workers "$workers" --devic
 step validate "$out/dev/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \
     --checkpoint "$out/weights.safetensors" --out "$out/dev"
 step untrained "$out/untrained/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \
-    --checkpoint "$preset" --out "$out/untrained"
+    --checkpoint "untrained:$preset" --out "$out/untrained"
 step baselines "$out/baselines/baselines.json" "$hashformer" baselines --manifest "$out/dev.csv" --base_dir "$data" \
     --prepared "$out/prepared" --out "$out/baselines" --seed "$seed" \
     --scores "trained=$out/dev/scores.parquet" --scores "untrained=$out/untrained/scores.parquet"

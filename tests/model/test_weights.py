@@ -76,6 +76,14 @@ def test_scores_are_calibrated_and_nan_where_not_valid(tmp_path, saved, config):
     assert scores["video"].isnan().all()
 
 
+def test_the_initialisation_can_be_had_where_released_weights_bear_the_name():
+    plain = load_model("untrained:tiny")
+    assert plain.info == load_model("tiny").info
+    assert not plain.info.trained
+    with pytest.raises(WeightsError, match="untrained:huge: no such weight file"):
+        load_model("untrained:huge")
+
+
 def test_a_preset_is_made_once_and_the_same_everywhere(tmp_path, monkeypatch):
     first = load_model("tiny")
     assert not first.info.trained

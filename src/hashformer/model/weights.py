@@ -31,6 +31,9 @@ RELEASED: dict[str, str] = {}
 PRESET_SEED = 0
 """Seed of the initialisation that a bare preset name stands for."""
 
+UNTRAINED = "untrained:"
+"""Before a preset's name: its initialisation, also where released weights have that name."""
+
 # All notes stand under one key: safetensors writes several in random order, and equal weights must make equal files.
 _KEY = "hashformer"
 # Threads share one source of chance: two at once would not draw the same weights.
@@ -129,11 +132,11 @@ def save_model(
 def load_model(source: str | Path) -> LoadedModel:
     """Load weights, by file, by released name or by preset.
 
-    A preset name stands for its seeded initialisation: the file is made once in the cache, marked as
-    not trained, and loaded from there.
+    The name of a preset without released weights, and `untrained:` before that of any, stands for its seeded
+    initialisation: the file is made once in the cache, marked as not trained, and loaded from there.
 
     Args:
-        source: Path of a `.safetensors` file, a name in `RELEASED`, or a preset.
+        source: Path of a `.safetensors` file, a name in `RELEASED`, a preset, or `untrained:` and a preset.
 
     Raises:
         WeightsError: If there is no such thing, or the file is broken or does not fit.
@@ -149,9 +152,9 @@ def load_model(source: str | Path) -> LoadedModel:
         )
     if path.is_file():
         return _load_file(path, path.stem)
-    if name in preset_names():
+    if name.removeprefix(UNTRAINED) in preset_names():
         with _PRESET_LOCK:
-            return _load_preset(name)
+            return _load_preset(name.removeprefix(UNTRAINED))
     known = ", ".join([*sorted(RELEASED), *preset_names()])
     raise WeightsError(f"{source}: no such weight file, and no weights of that name ({known})")
 
