@@ -150,7 +150,8 @@ def _with_notes(graph: bytes, loaded: LoadedModel) -> bytes:
     ).model_dump_json()
     tail = onnx.ModelProto(producer_name="hashformer", producer_version=__version__)
     onnx.helper.set_model_props(tail, {_KEY: notes, _DIGEST: _digest(graph, notes)})
-    return graph + tail.SerializeToString(deterministic=True)
+    data: bytes = graph + tail.SerializeToString(deterministic=True)
+    return data
 
 
 def _read_notes(path: Path, metadata: dict[str, str]) -> tuple[GraphNotes, Config]:

@@ -80,7 +80,8 @@ def graph_bytes(model: HashFormer) -> bytes:
         raise ExportError(f"the network cannot be written as ONNX: {str(error).splitlines()[0]}") from error
     if exported is None:
         raise ExportError("the network cannot be written as ONNX: PyTorch gave no program")
-    return _plain(exported.model_proto).SerializeToString(deterministic=True)
+    data: bytes = _plain(exported.model_proto).SerializeToString(deterministic=True)
+    return data
 
 
 def _example(specs: dict[str, StreamSpec]) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:

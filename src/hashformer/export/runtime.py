@@ -18,7 +18,7 @@ from hashformer.results import WeightsInfo
 from hashformer.types import MODALITIES, Batch, ModelOutput
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession  # type: ignore[import-untyped]
 
 _OF_STREAMS = ("tokens", "token_present", "pooled", "codes")
 _ERRORS_ONLY = 3
@@ -117,7 +117,9 @@ def open_session(data: bytes, *, threads: int | None, source: str) -> "Inference
     """
     check_installed("onnxruntime")
     import onnxruntime  # noqa: PLC0415 -- of the extra
-    from onnxruntime.capi import onnxruntime_pybind11_state as raised  # noqa: PLC0415
+    from onnxruntime.capi import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        onnxruntime_pybind11_state as raised,
+    )
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() if threads is None else threads
