@@ -126,7 +126,7 @@ class HeatMap(Result):
 
     stream: Literal["video", "audio"]
     source: Literal["attention", "where"] = Field(
-        description="attention: that raised the score; where: the head that says of each patch whether it is forged"
+        description="attention: that moved the score; where: the head that says of each patch whether it is forged"
     )
     values: list[list[float]] = Field(
         description="rows from the top, 0–1: places on the face over all of the clip; for sound, high pitch first, by time"

@@ -1,4 +1,4 @@
-"""Which tokens a score rests on: the encoder's attention, weighted by how far it raised the logit."""
+"""Which tokens a score rests on: the encoder's attention, weighted by how far the logit moves with it."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ class Looked(NamedTuple):
 
     Attributes:
         output: Its answer.
-        relevance: For each stream, how far each token raised the logit, (N,), at least 0.
+        relevance: For each stream, how far the logit moves with each token, (N,), at least 0.
     """
 
     output: ModelOutput
@@ -34,9 +34,9 @@ class Looked(NamedTuple):
 def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall") -> Looked:
     """Judge one clip and trace the logit of a head back to the tokens that came in.
 
-    Each encoded token starts with what it adds to the logit (gradient times value, where positive). Layer by layer,
-    last to first, it passes that on to the tokens that it attended to, as far as that attention raised the logit.
-    So the fusion tokens hand on to picture and sound what they gathered there.
+    Each encoded token starts with how steeply the logit depends on it. Layer by layer, last to first, it passes that
+    on to the tokens that it attended to, by how far that attention moves the logit. So the fusion tokens hand on to
+    picture and sound what they gathered there.
 
     Args:
         model: In eval mode.
@@ -46,7 +46,11 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
     Returns:
         The answer, equal to that of `model.forward`, and the relevance of each stream's tokens.
 
-    Source: Chefer et al. 2021, arXiv 2103.15679, eqs. (5) and (6).
+    Source: Chefer et al. 2021, arXiv 2103.15679, eqs. (5) and (6), of which two things are changed. Slopes count by
+    their size, not only where positive: a network that saw a forgery has an even chance to be saturated, and then
+    the slope at the very place has the other sign. And the start is the slope at all encoded tokens, since heads read
+    tokens of the streams beside those of fusion. On small networks that were taught one mark, this found it in 8 of 8
+    and the original rule in 5 of 8 (tests/evidence).
     """
     with torch.enable_grad(), recorded(model) as layers:
         encoded = model.encode(streams)
@@ -55,9 +59,9 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
         weights = [block for layer in layers for block in layer]
         slopes = torch.autograd.grad(output.logits[head].sum(), [*tokens, *weights], allow_unused=True)
     slope_of = {id(x): slope for x, slope in zip([*tokens, *weights], slopes, strict=True) if slope is not None}
-    flow = torch.cat([_adds(x.detach(), slope_of.get(id(x))) for x in tokens])  # (all N,)
+    flow = torch.cat([_steepness(x, slope_of.get(id(x))) for x in tokens])  # (all N,)
     for layer in reversed(layers):
-        flow = flow + flow @ _raised(layer, slope_of, len(flow))
+        flow = flow + flow @ _moved(layer, slope_of, len(flow))
     sizes = [part.tokens.shape[1] for part in encoded.streams.values()]
     parts = torch.split(flow[: sum(sizes)], sizes)
     relevance = {
@@ -101,14 +105,12 @@ def _merge(attention: Attention, kept: Weights, q: Tensor, k: Tensor, v: Tensor,
     return attention.dropout(attention.to_out((weights @ v).transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]
 
 
-def _adds(tokens: Tensor, slope: Tensor | None) -> Tensor:
-    if slope is None:
-        return tokens.new_zeros(tokens.shape[1])
-    return (tokens * slope).sum(-1)[0].clamp(min=0)
+def _steepness(tokens: Tensor, slope: Tensor | None) -> Tensor:
+    return tokens.new_zeros(tokens.shape[1]) if slope is None else slope.norm(dim=-1)[0]
 
 
-def _raised(layer: Sequence[Tensor], slope_of: Mapping[int, Tensor], n_tokens: int) -> Tensor:
-    """How far each token's attention to each other raised the logit, mean over heads, (N, N)."""
+def _moved(layer: Sequence[Tensor], slope_of: Mapping[int, Tensor], n_tokens: int) -> Tensor:
+    """How far each token's attention to each other moves the logit, mean over heads, (N, N)."""
     whole = layer[0].new_zeros(n_tokens, n_tokens)
     row = 0
     for weights in layer:
@@ -116,7 +118,7 @@ def _raised(layer: Sequence[Tensor], slope_of: Mapping[int, Tensor], n_tokens: i
         column = 0 if m == n_tokens else row
         slope = slope_of.get(id(weights))
         if slope is not None:
-            whole[row : row + n, column : column + m] = (weights.detach() * slope).clamp(min=0).mean(1)[0]
+            whole[row : row + n, column : column + m] = (weights.detach() * slope).abs().mean(1)[0]
         row += n
     return whole
 

@@ -6,8 +6,8 @@ from statistics import fmean
 from hashformer.results import Detection, HeatMap, Occlusion, WeightsCard
 
 MAP_NAMES = {
-    ("video", "attention"): "Where attention to the face raised the score",
-    ("audio", "attention"): "Where attention to the sound raised the score",
+    ("video", "attention"): "Where attention to the face moved the score",
+    ("audio", "attention"): "Where attention to the sound moved the score",
     ("video", "where"): "Where the network says that the face is forged",
 }
 _THIRDS_DOWN = ("upper", "middle", "lower")
