@@ -111,9 +111,15 @@ step train "$out/weights.safetensors" "$hashformer" train "${training[@]}" --rec
     --out "$out/weights.safetensors" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"} \
     ${train_options[@]+"${train_options[@]}"}
 
+step thresholds "$out/val/metrics.json" "$hashformer" validate --manifest "$out/train.csv" --split val \
+    --prepared "$out/prepared" --checkpoint "$out/weights.safetensors" --out "$out/val" --thresholds \
+    --limit "$limit" --workers "$workers" --device "$device" --seed "$seed"
+weights="$out/$preset.safetensors"
+step weights "$weights" "$python" "$here/release_weights.py" "$out/weights.safetensors" "$out/val/metrics.json" "$weights"
+
 scoring=(--manifest "$out/dev.csv" --limit "$limit" --workers "$workers" --device "$device" --seed "$seed")
 step validate "$out/dev/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \
-    --checkpoint "$out/weights.safetensors" --out "$out/dev"
+    --checkpoint "$weights" --out "$out/dev"
 step untrained "$out/untrained/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \
     --checkpoint "untrained:$preset" --out "$out/untrained"
 step baselines "$out/baselines/baselines.json" "$hashformer" baselines --manifest "$out/dev.csv" --base_dir "$data" \
@@ -121,6 +127,6 @@ step baselines "$out/baselines/baselines.json" "$hashformer" baselines --manifes
     --scores "trained=$out/dev/scores.parquet" --scores "untrained=$out/untrained/scores.parquet"
 if [ "$kinds" != none ]; then
     step robustness "$out/robustness/robustness.json" "$hashformer" robustness "${scoring[@]}" --base_dir "$data" \
-        --checkpoint "$out/weights.safetensors" --kinds "$kinds" --out "$out/robustness"
+        --checkpoint "$weights" --kinds "$kinds" --out "$out/robustness"
 fi
 cat "$out/times.txt"

@@ -12,9 +12,21 @@ import pytest
 from hashformer.data.manifest import Row, read_manifest, write_manifest
 from hashformer.data.splits import leaks
 from hashformer.errors import ManifestError
+from hashformer.model.weights import load_model, save_model
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-STEPS = ["manifest", "preprocess", "forge", "train", "train", "validate", "validate", "baselines", "robustness"]
+STEPS = [
+    "manifest",
+    "preprocess",
+    "forge",
+    "train",
+    "train",
+    "validate",
+    "validate",
+    "validate",
+    "baselines",
+    "robustness",
+]
 STUB = """#!{python}
 import os, sys
 from pathlib import Path
@@ -38,7 +50,10 @@ folder = Path(next(options[name] for name in places if name in options))
 names = {{"preprocess": "failures.csv", "validate": "metrics.json", "pretrain": "weights.safetensors"}}
 product = folder if verb in ("train", "forge") else folder / names.get(verb, f"{{verb}}.json")
 product.parent.mkdir(parents=True, exist_ok=True)
-product.write_text(verb)
+if product.name == "weights.safetensors":
+    product.write_bytes(Path(os.environ["STUB_WEIGHTS"]).read_bytes())
+else:
+    product.write_text('{{"thresholds": {{"n": 9, "fpr_1": {{"threshold": 0.9}}, "fpr_5": {{"threshold": 0.7}}}}}}')
 sys.exit(1 if verb == os.environ.get("STUB_SOME_FAIL") else 0)
 """
 
@@ -52,6 +67,9 @@ def release(tmp_path):
     data.mkdir()
     (data / "clips.csv").write_text("path,label,kind\n")
 
+    tiny = load_model("tiny")
+    save_model(tmp_path / "tiny.safetensors", tiny.model, config=tiny.config, trained=True, extra={"seed": "0"})
+
     def run(code=0, **settings):
         (tmp_path / "calls.txt").write_text("")
         fixed = {
@@ -60,6 +78,7 @@ def release(tmp_path):
             "WORKERS": "1",
             "DEVICE": "cpu",
             "ROBUSTNESS": "blur",
+            "STUB_WEIGHTS": str(tmp_path / "tiny.safetensors"),
         }
         ran = subprocess.run(
             ["bash", SCRIPTS / "release.sh", data, out],
@@ -100,10 +119,12 @@ def test_every_step_once_then_none(release):
     assert train.count("short.safetensors") == 1
     assert "all.csv" not in train
     assert "dev.csv" not in train
-    assert times(release) == [*("manifest", "split", "preprocess", "autoencoder", "short", "train"), *("validate", "untrained"),
-                              *("baselines", "robustness")]  # fmt: skip
+    assert times(release) == [
+        *("manifest", "split", "preprocess", "autoencoder", "short", "train", "thresholds", "weights"),
+        *("validate", "untrained", "baselines", "robustness"),
+    ]
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 10
+    assert release.told.count("done before") == 12
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
@@ -132,6 +153,30 @@ def test_single_files_that_fail_do_not_end_it_but_a_crash_does(release):
     assert "files failed" in (release.out / "times.txt").read_text()
     # A crash has the same exit code; what an earlier run left does not stand for its result.
     assert verbs(release(code=1, STUB_VERSION="2", STUB_FAILS="preprocess", STUB_CODE="1")) == STEPS[:2]
+
+
+def test_what_ships_is_in_16_bits_and_has_the_measured_thresholds(release):
+    release()
+    shipped = load_model(release.out / "small.safetensors")
+    assert shipped.calibration.thresholds == {"0.01": 0.9, "0.05": 0.7}
+    assert shipped.extra == {"seed": "0", "thresholds_fitted_on": "9 real files, whole, of held-out people"}
+    assert shipped.info.trained
+    whole, half = (
+        path.stat().st_size for path in (release.out / "weights.safetensors", release.out / "small.safetensors")
+    )
+    assert half < 0.6 * whole
+
+
+def test_without_thresholds_nothing_ships(release, tmp_path):
+    release()
+    (tmp_path / "empty.json").write_text('{"thresholds": {"n": 0, "reason": "no real file has a score"}}')
+    words = [release.out / "weights.safetensors", tmp_path / "empty.json", tmp_path / "x.safetensors"]
+    ran = subprocess.run(
+        [sys.executable, SCRIPTS / "release_weights.py", *words], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert "hold no thresholds" in ran.stderr
+    assert not (tmp_path / "x.safetensors").exists()
 
 
 def test_wrong_use():
