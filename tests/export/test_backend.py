@@ -20,6 +20,12 @@ def talking(tmp_path_factory, man, finder):
 
 
 @pytest.fixture(scope="module")
+def by_torch(weights, finder):
+    with Detector(weights) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
 def by_onnx(exported, finder):
     with Detector(exported[0], backend="onnxruntime") as loaded:
         yield loaded
@@ -37,34 +43,34 @@ def leaves(value, path=""):
 
 
 @pytest.mark.parametrize("source", ["sample_clip", "talking"])
-def test_both_backends_give_the_same_detection(request, detector, by_onnx, source):
+def test_both_backends_give_the_same_detection(request, by_torch, by_onnx, source):
     path = request.getfixturevalue(source)
-    ours, theirs = (leaves(loaded.detect(path).model_dump()) for loaded in (detector, by_onnx))
+    ours, theirs = (leaves(loaded.detect(path).model_dump()) for loaded in (by_torch, by_onnx))
     assert ours[".status"] == "scored"
     for place in ours.keys() | theirs.keys():
         wanted = pytest.approx(ours[place], abs=1e-3) if isinstance(ours[place], float) else ours[place]
         assert theirs[place] == wanted, place
 
 
-def test_both_backends_give_the_same_logits_and_validity(detector, by_onnx, talking):
-    ours, theirs = (loaded.examine(talking).clips for loaded in (detector, by_onnx))
+def test_both_backends_give_the_same_logits_and_validity(by_torch, by_onnx, talking):
+    ours, theirs = (loaded.examine(talking).clips for loaded in (by_torch, by_onnx))
     assert len(ours) == len(theirs) > 0
     for one, other in zip(ours, theirs, strict=True):
         assert dict(other.logits) == pytest.approx(dict(one.logits), abs=1e-4)
         assert (one.window, one.track_id, one.reason) == (other.window, other.track_id, other.reason)
 
 
-def test_sound_alone(detector, by_onnx, tmp_path):
+def test_sound_alone(by_torch, by_onnx, tmp_path):
     write_audio(tmp_path / "voice.wav", speech_like(2.0), sample_rate_hz=16_000)
-    ours, theirs = (loaded.detect(tmp_path / "voice.wav") for loaded in (detector, by_onnx))
+    ours, theirs = (loaded.detect(tmp_path / "voice.wav") for loaded in (by_torch, by_onnx))
     assert theirs.scores.audio == pytest.approx(ours.scores.audio, abs=1e-3)
     assert theirs.scores.video is None
 
 
-def test_a_name_is_exported_into_the_cache(exported, talking, detector, monkeypatch, tmp_path):
+def test_a_weight_file_is_exported_into_the_cache(exported, weights, talking, by_torch, monkeypatch):
     monkeypatch.setattr(backend, "cached_graph", lambda loaded: exported[0])
-    with Detector("tiny", backend="onnxruntime") as loaded:
-        assert loaded.weights == detector.weights
+    with Detector(weights, backend="onnxruntime") as loaded:
+        assert loaded.weights == by_torch.weights
         assert loaded.loaded.network is not None
         assert explain(loaded, talking).suspect_clips
 
@@ -88,7 +94,7 @@ def test_threads_are_those_of_pytorch(exported):
 
 
 def test_what_cannot_be_is_refused(exported):
-    with pytest.raises(ConfigError, match=r"tiny\.onnx: an ONNX file.*Choose backend onnxruntime"):
+    with pytest.raises(ConfigError, match=r"every_head\.onnx: an ONNX file.*Choose backend onnxruntime"):
         Detector(exported[0])
     with pytest.raises(ConfigError, match="must be one of torch, onnxruntime, got 'tensorrt'"):
         Detector("tiny", backend="tensorrt")
@@ -96,10 +102,12 @@ def test_what_cannot_be_is_refused(exported):
         Detector("tiny", backend="onnxruntime", device="meta")
 
 
-def test_the_verb_writes_checks_and_says_so(traced, exported, talking, tmp_path):
+def test_the_verb_writes_checks_and_says_so(traced, weights, exported, talking, tmp_path):
     app = typer.Typer()
     app.command()(export)
-    done = CliRunner().invoke(app, ["--checkpoint", "tiny", "--out", str(tmp_path / "m.onnx"), "--clips", str(talking)])
+    done = CliRunner().invoke(
+        app, ["--checkpoint", str(weights), "--out", str(tmp_path / "m.onnx"), "--clips", str(talking)]
+    )
     assert done.exit_code == 0, done.output
     assert (tmp_path / "m.onnx").is_file()
     n_generated = exported[1].n_clips

@@ -6,7 +6,6 @@ import onnx
 import pytest
 import torch
 
-from hashformer.config import load_config
 from hashformer.errors import ExportError, SetupError, StoreError, WeightsError
 from hashformer.export import export_model, file, load_graph, names
 from hashformer.export.agree import Agreement
@@ -16,8 +15,9 @@ from hashformer.version import __version__
 
 
 def test_the_file_needs_nothing_beside_it(exported, network, graph):
-    assert graph.config == load_config("tiny")
+    assert graph.config == network.config
     assert graph.calibration == network.calibration
+    assert graph.extra == {"note": "for tests"}
     assert graph.info == network.info
     assert not graph.info.trained
     assert graph.versions["torch"] == torch.__version__
@@ -36,7 +36,9 @@ def test_any_reader_of_onnx_reads_it(exported):
         items, frames = inputs[name].shape.dim[:2]
         assert items.dim_param
         assert frames.dim_param
-    assert {"logits.overall", "valid.sync", "codes.video"} <= {entry.name for entry in model.graph.output}
+    assert {"logits.overall", "valid.sync", "codes.video", "where.value"} <= {
+        entry.name for entry in model.graph.output
+    }
 
 
 def test_it_tells_no_folder_of_the_machine(exported):
@@ -88,8 +90,8 @@ def test_what_is_no_graph_is_refused(tmp_path):
         load_graph(tmp_path / "none.onnx")
 
 
-def test_nothing_is_left_of_an_export_that_answers_otherwise(traced, tmp_path):
-    other = load_model("tiny")
+def test_nothing_is_left_of_an_export_that_answers_otherwise(traced, weights, tmp_path):
+    other = load_model(weights)
     with torch.no_grad():
         other.model.heads.judges["audio"].out.bias += 1
     with pytest.raises(ExportError, match="audio differ by up to 1"):
@@ -130,5 +132,5 @@ def test_an_answer_survives_being_flattened():
     logits = {"overall": torch.zeros(1), "video": torch.ones(1)}
     output = ModelOutput(logits=logits, valid={}, tokens={}, token_present={}, pooled={}, codes={}, where=torch.ones(2))
     flat = names.flatten(output)
-    assert list(flat) == ["logits.overall", "logits.video", "where"]
+    assert list(flat) == ["logits.overall", "logits.video", "where.value"]
     assert names.unflatten(flat) == output

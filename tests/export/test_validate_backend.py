@@ -9,15 +9,15 @@ from hashformer.cli.validate import validate
 from hashformer.evaluate.table import read_table
 
 
-def test_both_backends_give_the_same_table(exported, finder, tmp_path):
+def test_both_backends_give_the_same_table(exported, weights, finder, tmp_path):
     write_voices(tmp_path / "corpus", n=4)
     app = typer.Typer()
     app.command()(validate)
     where = ["--manifest", tmp_path / "corpus" / "manifest.csv", "--base_dir", tmp_path / "corpus", "--resamples", 100]
     tables = {}
-    for backend, weights in (("torch", "tiny"), ("onnxruntime", exported[0])):
+    for backend, checkpoint in (("torch", weights), ("onnxruntime", exported[0])):
         out = tmp_path / backend
-        asked = [*where, "--out", out, "--checkpoint", weights, "--backend", backend]
+        asked = [*where, "--out", out, "--checkpoint", checkpoint, "--backend", backend]
         CliRunner().invoke(app, [str(word) for word in asked])
         tables[backend], notes = read_table(out / "scores.parquet")
         assert notes.backend == backend

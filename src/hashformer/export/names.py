@@ -10,6 +10,7 @@ from hashformer.types import ModelOutput
 
 PRESENT = "present."
 """Before a stream's name: its presence mask among the inputs."""
+_ONE = "value"
 
 
 def check_installed(*packages: str) -> None:
@@ -23,7 +24,9 @@ def check_installed(*packages: str) -> None:
 
 
 def flatten(output: ModelOutput) -> dict[str, Tensor]:
-    """An answer as tensors by name: `logits.overall`, `codes.video`, `where`; what is None is left out.
+    """An answer as tensors by name: `logits.overall`, `codes.video`, `where.value`; what is None is left out.
+
+    Every name has a dot: the exporter calls inner values of the graph `where`, and two of one name are an error.
 
     Raises:
         TypeError: If a field of the answer is neither a tensor nor tensors by name.
@@ -31,7 +34,7 @@ def flatten(output: ModelOutput) -> dict[str, Tensor]:
     flat: dict[str, Tensor] = {}
     for field, value in output._asdict().items():
         if isinstance(value, Tensor):
-            flat[field] = value
+            flat[f"{field}.{_ONE}"] = value
         elif isinstance(value, Mapping):
             flat |= {f"{field}.{name}": tensor for name, tensor in value.items()}
         elif value is not None:
@@ -45,9 +48,8 @@ def unflatten(flat: Mapping[str, Tensor]) -> ModelOutput:
     fields: dict[str, object] = {name: {} for name in ModelOutput._fields if name not in ModelOutput._field_defaults}
     for path, tensor in flat.items():
         field, _, name = path.partition(".")
-        if name:
-            group = fields.setdefault(field, {})
-            assert isinstance(group, dict)  # noqa: S101 -- for mypy
+        group = fields.get(field)
+        if isinstance(group, dict):
             group[name] = tensor
         else:
             fields[field] = tensor
