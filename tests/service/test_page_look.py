@@ -22,7 +22,9 @@ CARD = WeightsCard(
     error_rates=[ErrorRate(input="picture", data="x", threshold=0.5, n_real=9, n_fake=9, false_positive_rate=0.1)],
 )
 PHONE = {"width": 390, "height": 844}
-EVERY_CONTROL = "a, button, input, select, textarea, summary, [tabindex='0'], [role=slider], progress, img, svg[role=img]"
+EVERY_CONTROL = (
+    "a, button, input, select, textarea, summary, [tabindex='0'], [role=slider], progress, img, svg[role=img]"
+)
 NAMELESS = """(selector) => [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility()).filter((e) => {
   const refers = (e.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent);
   const label = [...(e.labels ?? [])].map((one) => one.textContent);
@@ -100,7 +102,9 @@ def job(document, name):
     return {"id": ID, "file": name, **state, **moments, "result": json.loads(to_json(document))}
 
 
-@pytest.mark.parametrize("kind", [k for k in detections.KINDS if k is not detections.error], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [k for k in detections.KINDS if k is not detections.error], ids=lambda kind: kind.__name__
+)
 def test_the_verdict_is_that_of_the_report(visit, kind):
     file = kind()
     page = visit(file)
@@ -131,8 +135,12 @@ def test_words_and_numbers_are_those_of_the_report(visit):
     for card in (None, CARD, CARD.model_copy(update={"calibrated": False})):
         for score in (0.3, 0.62, 0.95):
             file = detections.scored(score=score, card=card)
-            assert page.evaluate("howUnusual", file.model_dump(mode="json", exclude={"tracks"})) == (rests_on.how_unusual(file) or "")
-            assert page.evaluate("(file) => scoreName(file.card)", {"card": card and card.model_dump()}) == rests_on.score_name(card)
+            assert page.evaluate("howUnusual", file.model_dump(mode="json", exclude={"tracks"})) == (
+                rests_on.how_unusual(file) or ""
+            )
+            assert page.evaluate(
+                "(file) => scoreName(file.card)", {"card": card and card.model_dump()}
+            ) == rests_on.score_name(card)
 
 
 def test_the_timeline_breaks_where_nothing_was_judged(visit):
@@ -167,7 +175,10 @@ def test_strips_show_the_pictures_of_the_report_or_say_why_not(visit):
     page = visit(detections.three_faces())
     assert page.locator("#face-1 .strip img").count() == 4
     assert page.locator("#face-1 .strip img").first.get_attribute("alt") == "Face 1 at 0:00.0, score 0.90"
-    refused = {"status": 503, "json": {"detail": {"code": "storage_unavailable", "message": "the work folder is gone."}}}
+    refused = {
+        "status": 503,
+        "json": {"detail": {"code": "storage_unavailable", "message": "the work folder is gone."}},
+    }
     page = visit(detections.three_faces(), report=refused)
     page.get_by_text("could not be fetched: the work folder is gone. They are in the report.").wait_for()
 
@@ -190,7 +201,9 @@ def test_a_phone_shows_all_without_scrolling_sideways(visit, kind):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", [detections.three_faces, detections.cannot_tell, detections.clear, detections.untrained])
+@pytest.mark.parametrize(
+    "kind", [detections.three_faces, detections.cannot_tell, detections.clear, detections.untrained]
+)
 def test_all_text_stands_out(visit, scheme, kind):
     page = visit(kind(), color_scheme=scheme)
     page.evaluate("handIn([new File([], 'empty.mp4')]); needKey(null); trouble('The service does not answer.')")
@@ -207,7 +220,9 @@ def test_everything_has_a_name_and_a_place(visit):
     assert page.evaluate(NAMELESS, EVERY_CONTROL) == []
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids))
-    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].filter((e) => e.checkVisibility()).map((e) => +e.tagName[1])")
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3, h4')].filter((e) => e.checkVisibility()).map((e) => +e.tagName[1])"
+    )
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
     assert page.locator("html").get_attribute("lang") == "en"

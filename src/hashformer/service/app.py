@@ -1,7 +1,5 @@
 """The routes of the service, and their description as OpenAPI."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 from anyio import to_thread
@@ -39,21 +37,11 @@ around = APIRouter(tags=["service"])
 
 
 def make_app(service: Service) -> FastAPI:
-    """The web application of a service. Workers start and end with it."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await to_thread.run_sync(service.start)
-        try:
-            yield
-        finally:
-            await to_thread.run_sync(service.stop)
-
+    """The web application of a service, which is started and stopped by itself."""
     app = FastAPI(
         title="HashFormer",
         version=__version__,
         description=ABOUT,
-        lifespan=lifespan,
         docs_url=None,  # such a page would load its scripts from another server
         redoc_url=None,
         redirect_slashes=False,

@@ -88,6 +88,7 @@ class JobQueue:
     def __init__(self, path: Path, *, keep_s: float) -> None:
         self._keep_s = keep_s
         self._lock = threading.Lock()
+        self._has_deleted = False
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -188,11 +189,19 @@ class JobQueue:
 
     def delete(self, job_id: str) -> Job | None:
         """Forget a job, in whatever state; returned as it was, or None if there is none."""
+        self._has_deleted = True
         return self._maybe("DELETE FROM jobs WHERE id = ? RETURNING *", (job_id,))
 
     def expired(self) -> list[Job]:
         """Jobs whose time is over."""
         return self._all("SELECT * FROM jobs WHERE expires <= ?", (time.time(),))
+
+    def tidy(self) -> None:
+        """Fold SQLite's log into the file if rows were deleted, since the log still holds them."""
+        if self._has_deleted:
+            with self._step() as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._has_deleted = False
 
     def close(self) -> None:
         """Close the file."""

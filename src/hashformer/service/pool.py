@@ -66,7 +66,7 @@ class Pool:
     @property
     def n_ready(self) -> int:
         """Workers that have loaded the detector."""
-        return sum(worker.is_ready for worker in self._workers)
+        return sum(worker.is_ready for worker in list(self._workers))
 
     def memory_bytes(self) -> int:
         """Memory of all workers."""
@@ -74,7 +74,8 @@ class Pool:
 
     def progress(self, job_id: str) -> float:
         """Share that is done of a running job."""
-        return next((w.progress for w in list(self._workers) if w.job is not None and w.job.id == job_id), 0.0)
+        at_work = [(worker.job, worker.progress) for worker in list(self._workers)]
+        return next((progress for job, progress in at_work if job is not None and job.id == job_id), 0.0)
 
     def start(self) -> None:
         """Start the thread, which starts the workers."""
@@ -100,6 +101,7 @@ class Pool:
             jobs = [worker.job for worker in self._workers if worker.job is not None]
             self._workers = []
             if not self._stopping.is_set():
+                self.error = self.error or SetupError("the workers cannot be looked after any more; the log says why.")
                 self._on_end()
             for job in jobs:
                 self._queue.give_back(job.id)
@@ -148,10 +150,11 @@ class Pool:
     def _note(self, worker: WorkerProcess, report: Report) -> None:
         if report.kind == "ready":
             worker.is_ready, self.weights = True, report.weights
+            worker.loaded_bytes = worker.memory_bytes()
             self._n_stillborn = 0
-            if (memory := worker.memory_bytes()) > self._settings.worker_memory_bytes:
-                raise_limit = f"worker_memory_bytes = {self._settings.worker_memory_bytes}: a worker takes {memory}"
-                self.error = SetupError(f"{raise_limit} before its first file. Raise the limit.")
+            if worker.loaded_bytes > (limit := self._settings.worker_memory_bytes):
+                taken = f"a worker takes {worker.loaded_bytes} bytes before its first file"
+                self.error = SetupError(f"worker_memory_bytes = {limit} is too little: {taken}. Raise it.")
         elif report.kind == "broken":
             self.error = SetupError(report.message)
         elif worker.job is None or report.id != worker.job.id:
@@ -219,9 +222,7 @@ class Pool:
         for worker in list(self._workers):
             job, settings = worker.job, self._settings
             if job is None:
-                if not worker.is_ready and worker.busy_s > LOAD_TIMEOUT_S:
-                    worker.kill()
-                    self._bury(worker, reason="load")
+                self._watch_idle(worker)
             elif job.id not in running:
                 self._interrupt(worker, job, "cancelled", "")
             elif worker.busy_s > settings.job_timeout_s:
@@ -231,6 +232,16 @@ class Pool:
                 limit = f"took {memory} bytes of memory, above the limit of {settings.worker_memory_bytes}"
                 way_out = "(worker_memory_bytes). Send a smaller picture."
                 self._interrupt(worker, job, "memory", f"{job.file}: {limit} {way_out}")
+
+    def _watch_idle(self, worker: WorkerProcess) -> None:
+        room = self._settings.worker_memory_bytes - worker.loaded_bytes
+        if not worker.is_ready and worker.busy_s > LOAD_TIMEOUT_S:
+            worker.kill()
+            self._bury(worker, reason="load")
+        elif worker.is_ready and worker.memory_bytes() > worker.loaded_bytes + room // 2:
+            # What earlier files left behind must not count against the next.
+            worker.kill()
+            self._bury(worker, reason="grown")
 
     def _interrupt(self, worker: WorkerProcess, job: Job, code: str, message: str) -> None:
         # Not tried again: the limit was the file's doing, and would be once more.
@@ -247,6 +258,7 @@ class Pool:
         for job in self._queue.expired():
             self._queue.delete(job.id)
             self._folder.drop_result(job.id)
+        self._queue.tidy()
 
 
 def _worker_settings(settings: ServiceSettings) -> WorkerSettings:

@@ -30,6 +30,7 @@ class WorkerProcess:
         job: What it works at.
         is_ready: Whether it has loaded the detector.
         progress: Share of the job that it has told.
+        loaded_bytes: Memory that it took before its first job.
         since: When it took the job, by the monotonic clock.
     """
 
@@ -38,6 +39,7 @@ class WorkerProcess:
     job: Job | None = None
     is_ready: bool = False
     progress: float = 0.0
+    loaded_bytes: int = 0
     since: float = field(default_factory=time.monotonic)
 
     @property

@@ -37,13 +37,17 @@ def run_server(settings: ServiceSettings, *, on_listen: Callable[[str], None]) -
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=GOODBYE_S,
-            lifespan="on",
+            lifespan="off",
         )
         server = uvicorn.Server(config)
         listening = _listen(settings)
         host, port = listening.getsockname()[:2]
-        on_listen(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        _run(server, listening)
+        service.start()
+        try:
+            on_listen(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            _run(server, listening)
+        finally:
+            service.stop()
         if service.pool.error is not None:
             raise service.pool.error
 
