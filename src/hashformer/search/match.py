@@ -47,23 +47,26 @@ class Match:
     n_compared: int
 
 
-def find(query: FileCodes, bank: Bank, spreads: Mapping[str, Spread]) -> list[Match]:
+def find(query: FileCodes, bank: Bank, spreads: Mapping[str, Spread], *, without: int | None = None) -> list[Match]:
     """Known files, the best first; one match, at the best offset, for each.
 
     Args:
         query: The file that is looked for.
         bank: The known files.
         spreads: What is usual between different videos; a stream that it lacks is not read.
+        without: Place of a file that is passed over: the query itself, where chance is measured.
     """
     best: dict[int, Match] = {}
-    for place, offset_s in _candidates(query, bank, spreads):
+    for place, offset_s in _candidates(query, bank, spreads, without):
         match = _compare(query, bank, place, offset_s, spreads)
         if match is not None and (place not in best or match.evidence > best[place].evidence):
             best[place] = match
     return sorted(best.values(), key=lambda match: (-match.evidence, match.place))
 
 
-def _candidates(query: FileCodes, bank: Bank, spreads: Mapping[str, Spread]) -> list[tuple[int, float]]:
+def _candidates(
+    query: FileCodes, bank: Bank, spreads: Mapping[str, Spread], without: int | None
+) -> list[tuple[int, float]]:
     """Files and offsets with the most votes; a vote weighs as much as its distance is below the usual one."""
     places, bins, weights = list[NDArray[np.int64]](), list[NDArray[np.int64]](), list[NDArray[np.float64]]()
     for name, codes in query.streams.items():
@@ -79,6 +82,7 @@ def _candidates(query: FileCodes, bank: Bank, spreads: Mapping[str, Spread]) -> 
         return []
     keys, inverse = np.unique(np.stack([np.concatenate(places), np.concatenate(bins)]), axis=1, return_inverse=True)
     votes = np.bincount(inverse.ravel(), np.concatenate(weights))
+    votes[keys[0] == (-1 if without is None else without)] = 0
     order = np.argsort(-votes, kind="stable")[:N_CANDIDATES]
     return [(int(keys[0, i]), float(keys[1, i] * OFFSET_STEP_S)) for i in order if votes[i] > 0]
 

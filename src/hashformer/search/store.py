@@ -178,8 +178,8 @@ class Store:
     def _add(self, file: FileCodes) -> int:
         added = datetime.now(UTC).isoformat(timespec="seconds")
         row = self._db.execute(
-            "INSERT OR IGNORE INTO files (sha256, name, duration_s, window_s, added) VALUES (?, ?, ?, ?, ?) "
-            "RETURNING id",
+            "INSERT INTO files (sha256, name, duration_s, window_s, added) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (sha256) DO NOTHING RETURNING id",
             (file.sha256, file.name, file.duration_s, file.window_s, added),
         ).fetchone()
         if row is None:
