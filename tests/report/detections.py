@@ -1,5 +1,7 @@
 """Detections made by hand: one of each kind that a report must show."""
 
+import hashlib
+
 import cv2
 import numpy as np
 
@@ -8,13 +10,18 @@ from hashformer.report.document import make_document
 from hashformer.results import (
     AudioStream,
     Detection,
+    ErrorRate,
+    HeatMap,
     MediaInfo,
+    Occlusion,
     Scores,
     Second,
     Segment,
+    SuspectClip,
     Thumbnail,
     TrackResult,
     VideoStream,
+    WeightsCard,
     WeightsInfo,
 )
 
@@ -92,6 +99,47 @@ def scored(**changes):
     return Detection(**fields | changes)
 
 
+def heat_map(seed, *, stream="video", source="attention", explains=True):
+    shape = (7, 7) if stream == "video" else (4, 20)
+    check = Occlusion(
+        hidden_share=0.2, score=0.91, score_marked_hidden=0.59 if explains else 0.9,
+        scores_elsewhere_hidden=[0.87, 0.83, 0.9, 0.92], explains=explains,
+    )  # fmt: skip
+    values = np.random.default_rng(seed).random(shape).round(4).tolist()
+    picture = jpeg(seed)
+    sha256 = hashlib.sha256(picture).hexdigest()
+    return HeatMap(
+        stream=stream, source=source, values=values, occlusion=check, picture_sha256=sha256, jpeg=picture
+    )  # fmt: skip
+
+
+def explained(**changes):
+    clip = SuspectClip(
+        start_s=9.0, end_s=10.0, track_id=1, score=0.91, shown_s=9.5, face_jpeg=jpeg(20), sound_jpeg=jpeg(21),
+        face_sha256=hashlib.sha256(jpeg(20)).hexdigest(), sound_sha256=hashlib.sha256(jpeg(21)).hexdigest(),
+        maps=[heat_map(30), heat_map(31, source="where", explains=False), heat_map(32, stream="audio")],
+    )  # fmt: skip
+    moments = [
+        Thumbnail(time_s=1.5 * i, score=0.9 - 0.1 * i, kind="most" if i < 3 else "least", jpeg=jpeg(i),
+                  picture_sha256=hashlib.sha256(jpeg(i)).hexdigest())
+        for i in range(5)
+    ]  # fmt: skip
+    fields = {
+        "path": "/uploads/explained.mp4",
+        "tracks": [track(1, n=30, fake=range(8, 14), score=0.913, thumbnails=moments)],
+        "suspect_clips": [clip, clip.model_copy(update={"start_s": 11.0, "end_s": 12.0})],
+        "card": WeightsCard(
+            calibrated=True,
+            thresholds={"0.01": 1.1, "0.05": 0.95, "0.1": 0.8},
+            error_rates=[
+                ErrorRate(input="picture and sound", data="validation files", threshold=0.5, n_real=40, n_fake=80,
+                          false_positive_rate=0.05, false_negative_rate=None)
+            ],
+        ),
+    }  # fmt: skip
+    return scored(**fields | changes)
+
+
 def clear():
     return scored(
         path="/uploads/short.mp4", score=0.08, scores=Scores(video=0.08), segments=[],
@@ -165,7 +213,7 @@ def untrained():
     return scored(path="/uploads/untrained.mp4", weights=UNTRAINED)
 
 
-KINDS = (scored, clear, cannot_tell, error, audio_only, three_faces, long_file, hostile, untrained)
+KINDS = (scored, explained, clear, cannot_tell, error, audio_only, three_faces, long_file, hostile, untrained)
 
 
 def document_of(*files, settings=None):

@@ -1,4 +1,7 @@
 import base64
+import gzip
+import hashlib
+import json
 import re
 from itertools import pairwise
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 
 from hashformer.errors import ConfigError
+from hashformer.report.document import to_json
 from hashformer.report.html import to_html, write_html
 from report.detections import (
     HOSTILE,
@@ -15,6 +19,7 @@ from report.detections import (
     clear,
     document_of,
     error,
+    explained,
     hostile,
     long_file,
     scored,
@@ -34,10 +39,17 @@ def test_page_is_whole_and_self_contained(any_document):
     html = to_html(any_document)
     page = Page(html)
     policy = next(e for e in page.all("meta") if e.attrs.get("http-equiv") == "Content-Security-Policy")
-    assert policy.attrs["content"] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & {e.tag for e in page.elements}
+    (script,) = [e for e in page.all("script") if "type" not in e.attrs]
+    digest = base64.b64encode(hashlib.sha256("".join(script.texts).encode()).digest()).decode()
+    assert policy.attrs["content"] == (
+        "default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & {e.tag for e in page.elements}
     references = [e.attrs[name] for e in page.elements for name in RESOURCES if name in e.attrs]
     assert all(reference.startswith(("#", "data:image/jpeg;base64,")) for reference in references)
+    assert "http:" not in html.replace("http-equiv", "")
+    assert "https:" not in html
     assert "url(" not in re.sub(r"url\(#[^)]*\)", "", html)
     assert "@import" not in html
     assert not any(name.startswith("on") for e in page.elements for name in e.attrs)
@@ -131,7 +143,9 @@ def test_warnings_stand_above_the_scores():
 def test_hostile_names_stay_text():
     html = to_html(document_of(hostile(), scored()), title="<b>'\"")
     page = Page(html)
-    assert not {"script", "b>"} & {e.tag for e in page.elements}
+    assert "b>" not in {e.tag for e in page.elements}
+    assert len(page.all("script")) == 2
+    assert "src=x" not in "".join(text for e in page.all("script") for text in e.texts)
     assert page.one("h1").text == "<b>'\""
     assert page.all("p", class_="path")[0].text == HOSTILE.replace("\u202e", "\\u202e")
     assert page.all("p", class_="reason")[0].text == "</style><script src=x> 'and' \"onerror=\" {{ 7 * 7 }}\\n"
@@ -165,3 +179,62 @@ def test_page_is_written_whole_or_not_at_all(tmp_path):
 
 def test_no_files_is_a_page_too():
     assert "0 files" in page_of().one("header").text
+
+
+def test_the_page_holds_the_record_whose_hash_it_states(any_document):
+    page = Page(to_html(any_document))
+    packed = page.one("script", id="results").text
+    record = gzip.decompress(base64.b64decode(packed, validate=True))
+    assert record.decode() == to_json(any_document)
+    assert page.one("code", id="record-sha256").text == hashlib.sha256(record).hexdigest()
+
+
+def test_every_picture_of_an_explained_file_is_in_the_record():
+    document = document_of(explained())
+    record = to_json(document)
+    images = Page(to_html(document)).all("img")
+    assert len(images) == 15
+    for image in images:
+        data = base64.b64decode(image.attrs["src"].split(",", 1)[1], validate=True)
+        assert hashlib.sha256(data).hexdigest() in record
+
+
+def test_maps_stand_beside_what_they_lie_over_with_their_check():
+    page = page_of(explained())
+    assert len(page.all("article", class_="suspect")) == 2
+    text = page.all("article", class_="suspect")[0].text
+    assert text.startswith("0:09.0–0:10.0, face 1 Score 0.91")
+    assert "The score rests on the marked region: hiding the marked region changes the score by −0.32" in text
+    assert "This map explains nothing: hiding the marked region changes the score by −0.01" in text
+    assert not page_of(scored()).all("article", class_="suspect")
+
+
+def test_most_and_least_suspect_moments_are_told_apart():
+    card = page_of(explained()).one("article", class_="face")
+    assert "Most suspect moments, time and score" in card.text
+    assert "Least suspect moments, time and score" in card.text
+    assert len(page_of(explained()).all("ul", class_="strip")) == 2
+    assert len(page_of(scored()).all("ul", class_="strip")) == 1
+
+
+def test_error_rates_are_stated_or_said_to_be_unknown():
+    text = page_of(explained()).one("main").text
+    assert "5.0 % of 40" in text
+    assert "not known" in text
+    assert "too few files to tell" in text
+    assert "calibrated probability that it is fake" in text
+    assert "At most 10 % of the real files that the weights were tuned on score as high." in text
+    assert "Nothing is recorded of how often these weights err." in page_of(scored()).one("main").text
+
+
+def test_the_timeline_can_be_used_by_key_and_by_ear():
+    page = page_of(scored())
+    slider = page.one("div", role="slider")
+    assert slider.attrs["tabindex"] == "0"
+    assert slider.attrs["aria-label"]
+    assert (slider.attrs["aria-valuemin"], slider.attrs["aria-valuemax"]) == ("0", "30.0")
+    points = json.loads(slider.attrs["data-points"])
+    assert len(points) == 30
+    assert points[20] == [20, 21, None, None, None, None]
+    assert json.loads(slider.attrs["data-names"]) == ["All together", "Picture", "Sound", "Picture with sound"]
+    assert all("disabled" in e.attrs for e in page.all("button", class_="goto")), "the script turns them on"

@@ -56,6 +56,8 @@ def players(files: Sequence[Detection], media: Sequence[Path | None] | None) -> 
         ValueError: If there are not as many media as files.
         OSError: If a file that was scored cannot be read any more.
     """
+    if media is not None and len(media) != len(files):
+        raise ValueError(f"{len(media)} media for {len(files)} files: give one for each, None where there is none")
     left = MAX_REPORT_BYTES
     found: list[Player | None] = []
     for file, path in zip(files, media or [None] * len(files), strict=True):
