@@ -12,8 +12,8 @@ from hashformer.model import HashFormer
 from hashformer.model.pretrained import load_image_stem
 from hashformer.model.weights import load_model
 
-FREE = ("where_head", "methods", "dropout", "stem_frozen_stride")
-"""Settings of the network that a run may change on weights that it starts from: they touch no shared tensor."""
+FREE = ("where_head", "methods", "dropout", "stem_frozen_stride", "duration_s", "stride_s")
+"""Settings that a run may change on weights that it starts from: no shared tensor depends on them."""
 _FRESH = ("where_head.", "heads.method.")
 """Where the tensors stand that a weight file may lack, or have in another shape."""
 _READS = ("model", "clip", "features")
