@@ -116,11 +116,11 @@ def test_a_face_looks_mirrored_by_numbers_too(finder, man):
     """Landmarks of the flipped picture are the mirrored landmarks of the picture, up to the model's own noise."""
     from hashformer.faces.detect import FaceDetector
 
-    box = finder._detector(man[0])[0]
+    box = finder._models._detector(man[0])[0]
     flipped = np.ascontiguousarray(man[0][:, ::-1])
-    direct = finder._landmarker(flipped, finder._detector(flipped)[0])
-    ours = mirrored(finder._landmarker(man[0], box), width_px=man[0].shape[1])
-    assert isinstance(finder._detector, FaceDetector)
+    direct = finder._models._landmarker(flipped, finder._models._detector(flipped)[0])
+    ours = mirrored(finder._models._landmarker(man[0], box), width_px=man[0].shape[1])
+    assert isinstance(finder._models._detector, FaceDetector)
     assert np.abs(direct - ours).mean() < 2.0
     unpaired = ours[MIRROR]
     assert np.abs(direct - ours).mean() < 0.3 * np.abs(direct - unpaired).mean()

@@ -100,14 +100,72 @@ def test_no_more_than_the_largest_faces_are_followed_and_it_is_said(man):
     assert seen[0].faces[0].box[0] > 300
 
 
-def test_a_held_picture_is_looked_at_once(finder, man, monkeypatch):
+@pytest.fixture
+def looked(finder, monkeypatch):
+    """Grows by an entry whenever the detector looks at a whole picture."""
+    looks = []
+    model = type(finder._models._detector)
+    real = model.__call__
+    monkeypatch.setattr(model, "__call__", lambda self, rgb: (looks.append(1), real(self, rgb))[1])
+    return looks
+
+
+@pytest.fixture(scope="module")
+def each_frame():
+    """Asks the detector on every frame."""
+    with FaceFinder(FaceConfig(detect_every_s=0)) as loaded:
+        yield loaded
+
+
+def test_a_held_picture_is_looked_at_once(each_frame, man, looked):
     """A film at half the grid's rate costs half the work and gives the same faces."""
-    looked = []
-    real = finder._detector.__call__
-    monkeypatch.setattr(type(finder._detector), "__call__", lambda self, rgb: (looked.append(1), real(rgb))[1])
-    held = follow(finder, [picture for picture in man[:4] for _ in range(2)])
+    held = follow(each_frame, [picture for picture in man[:4] for _ in range(2)])
     assert len(looked) == 4
-    copies = follow(finder, [picture.copy() for picture in man[:4] for _ in range(2)])
+    copies = follow(each_frame, [picture.copy() for picture in man[:4] for _ in range(2)])
     assert len(looked) == 12
     for one, other in zip(held, copies, strict=True):
         assert np.array_equal(one.faces[0].pixels, other.faces[0].pixels)
+
+
+def test_a_face_that_is_followed_is_looked_for_every_half_second(finder, each_frame, man, looked):
+    pictures = [scene(picture, [(100, 60, 1.5)]) for picture in man[:12]]
+    seldom = follow(finder, pictures)
+    assert len(looked) == 12 / (0.5 * FPS)
+    always = follow(each_frame, pictures)
+    assert ids(seldom) == ids(always) == [[0]] * 12
+    for one, other in zip(seldom, always, strict=True):
+        assert np.abs(one.faces[0].landmarks - other.faces[0].landmarks).mean() < 1.0
+        assert np.abs(one.faces[0].box - other.faces[0].box).max() < 0.03 * np.ptp(other.faces[0].box[[0, 2]])
+
+
+def test_a_face_that_jumps_is_seen_to_jump(finder, man):
+    """The landmarks of a frame know nothing of the frame before, though its face was looked for there."""
+    shifts = [0, 0, 3, 0, 0, 0]
+    seen = follow(finder, [scene(man[0], [(100 + shift, 60, 1.5)]) for shift in shifts])
+    noses = np.array([frame.faces[0].box[0] for frame in seen])
+    assert noses[2] - noses[1] == pytest.approx(3, abs=1)
+    assert noses[3] - noses[1] == pytest.approx(0, abs=1)
+
+
+def test_a_new_face_is_found_within_half_a_second(finder, man):
+    alone, both = [(20, 60, 1.3)], [(20, 60, 1.3), (380, 60, 1.3)]
+    seen = follow(finder, [scene(man[i], alone if i < 3 else both) for i in range(10)])
+    assert ids(seen)[:3] == [[0]] * 3
+    assert ids(seen)[3 + FPS // 2 - 1 :] == [[0, 1]] * (7 - FPS // 2 + 1)
+
+
+def test_a_face_that_leaves_is_missed_at_once(finder, man):
+    places = [(20, 60, 1.3), (380, 60, 1.3)]
+    seen = follow(finder, [scene(man[i], places if i < 3 else places[:1]) for i in range(6)])
+    assert ids(seen) == [[0, 1]] * 3 + [[0]] * 3
+
+
+def test_the_detector_is_asked_at_a_cut_and_after_a_leap(finder, man, looked):
+    here = scene(man[0], [(20, 60, 1.3)])
+    elsewhere = np.where(here == 90, 250, here).astype(np.uint8)
+    follow(finder, [here, here.copy()])
+    assert len(looked) == 1
+    follow(finder, [here, elsewhere])
+    assert len(looked) == 3
+    assert ids(follow(finder, [here, scene(man[1], [(380, 60, 1.3)])])) == [[0], [1]]
+    assert len(looked) == 5

@@ -45,6 +45,9 @@ class FaceConfig(Settings):
     """How faces are found, followed and cropped."""
 
     min_detection_score: float = Field(0.5, gt=0, lt=1, description="least confidence of the detector")
+    detect_every_s: float = Field(
+        0.5, ge=0, description="faces that are followed are looked for anew so often; 0: on every frame"
+    )
     min_overlap: float = Field(0.3, gt=0, lt=1, description="least intersection over union to go on a track")
     max_gap_s: float = Field(1.0, ge=0, description="a face unseen for longer starts a new track, seconds")
     max_faces: int = Field(6, ge=1, description="the largest faces of a frame that are followed")

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from hashformer.clock import Stopwatch
 from hashformer.config import FaceConfig
-from hashformer.faces.crop import Place, average, crop_face, fit_place
-from hashformer.faces.detect import FaceDetector
-from hashformer.faces.landmarks import FaceLandmarker
+from hashformer.faces.crop import average, crop_face
+from hashformer.faces.look import Face, Found, Look
 from hashformer.faces.track import Tracker
 from hashformer.media.video import GridFrame
 from hashformer.types import Floats, Frames
@@ -49,8 +48,7 @@ class FaceFinder:
 
     def __init__(self, config: FaceConfig) -> None:
         self.config = config
-        self._detector = FaceDetector(config)
-        self._landmarker = FaceLandmarker()
+        self._models = Look(config)
 
     def follow(
         self, frames: Iterable[GridFrame], *, fps: int, stopwatch: Stopwatch, problems: list[str] | None = None
@@ -70,10 +68,12 @@ class FaceFinder:
             Every frame, in order, with the faces whose landmarks could be found.
         """
         tracker = Tracker(self.config, fps=fps)
+        every = round(self.config.detect_every_s * fps)
         around: deque[_Seen] = deque(maxlen=2 * self.config.smooth_frames + 1)
         ahead = n_crowded = 0
         for frame in frames:
-            around.append(self._look(frame, around[-1] if around else None, tracker, stopwatch))
+            before = around[-1] if around else None
+            around.append(self._look(frame, before, every=every, tracker=tracker, stopwatch=stopwatch))
             n_crowded += around[-1].found.n_left_out > 0
             ahead += 1
             if ahead > self.config.smooth_frames:
@@ -85,24 +85,22 @@ class FaceFinder:
             most = self.config.max_faces
             problems.append(f"{n_crowded} frames show more than {most} faces; the {most} largest were followed")
 
-    def _look(self, frame: GridFrame, before: "_Seen | None", tracker: Tracker, stopwatch: Stopwatch) -> "_Seen":
+    def _look(
+        self, frame: GridFrame, before: "_Seen | None", *, every: int, tracker: Tracker, stopwatch: Stopwatch
+    ) -> "_Seen":
         if frame.rgb is None:
-            return _Seen(frame.index, None, _Found.nothing(), {})
-        # The same picture is held where the file's own rate is lower than the grid's.
-        is_held = before is not None and before.rgb is frame.rgb
-        found = before.found if before and is_held else self._find(frame.rgb, stopwatch)
-        ids = tracker.update(frame.index, frame.rgb, found.boxes)
-        pairs = zip(ids, found.landmarks, strict=True)
-        faces = {track_id: _Face(points, fit_place(points)) for track_id, points in pairs if points is not None}
+            return _Seen(frame.index, None, Found.nothing(), {})
+        is_same_scene = tracker.enter(frame.index, frame.rgb)
+        found = None
+        if before is not None and before.rgb is frame.rgb:
+            # The same picture is held where the file's own rate is lower than the grid's.
+            found = before.found
+        elif before is not None and is_same_scene and frame.index - before.found.detected_at < every:
+            found = self._models.again(frame.rgb, before.found, stopwatch)
+        found = found or self._models.anew(frame.index, frame.rgb, stopwatch)
+        pairs = zip(tracker.assign(frame.index, found.boxes), found.faces, strict=True)
+        faces = {track_id: face for track_id, face in pairs if face is not None}
         return _Seen(frame.index, frame.rgb, found, faces)
-
-    def _find(self, rgb: NDArray[np.uint8], stopwatch: Stopwatch) -> "_Found":
-        with stopwatch.stage("detect"):
-            every = self._detector(rgb)
-        boxes = every[: self.config.max_faces]
-        with stopwatch.stage("landmarks"):
-            landmarks = [self._landmarker(rgb, box) for box in boxes]
-        return _Found(boxes, landmarks, n_left_out=len(every) - len(boxes))
 
     def _crop(self, around: "deque[_Seen]", position: int, stopwatch: Stopwatch) -> FrameFaces:
         seen = around[position]
@@ -122,8 +120,7 @@ class FaceFinder:
 
     def close(self) -> None:
         """Free the models."""
-        self._detector.close()
-        self._landmarker.close()
+        self._models.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,25 +130,8 @@ class FaceFinder:
 
 
 @dataclass(frozen=True)
-class _Found:
-    boxes: Floats
-    landmarks: list[Floats | None]
-    n_left_out: int
-
-    @classmethod
-    def nothing(cls) -> "_Found":
-        return cls(np.zeros((0, 4), np.float32), [], n_left_out=0)
-
-
-@dataclass(frozen=True)
-class _Face:
-    landmarks: Floats
-    place: Place
-
-
-@dataclass(frozen=True)
 class _Seen:
     index: int
     rgb: NDArray[np.uint8] | None
-    found: _Found
-    faces: dict[int, _Face]
+    found: Found
+    faces: dict[int, Face]

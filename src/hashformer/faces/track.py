@@ -53,7 +53,7 @@ class Tracker:
         self._n_scenes = 0
 
     def update(self, frame_idx: int, rgb: NDArray[np.uint8], boxes: Floats) -> list[int]:
-        """Assign the faces of one frame; frames come in order.
+        """Assign the faces of one frame; frames come in order: `enter`, then `assign`.
 
         Args:
             frame_idx: Index of the frame on the grid.
@@ -63,8 +63,18 @@ class Tracker:
         Returns:
             The track's number for each box.
         """
+        self.enter(frame_idx, rgb)
+        return self.assign(frame_idx, boxes)
+
+    def enter(self, frame_idx: int, rgb: NDArray[np.uint8]) -> bool:
+        """Go on to a frame, and say whether it shows the scene of the frame before."""
+        before = self._scene
         self._forget(frame_idx)
         self._find_scene(frame_idx, rgb)
+        return self._scene == before
+
+    def assign(self, frame_idx: int, boxes: Floats) -> list[int]:
+        """Give each face of the frame that was entered last the number of its track."""
         tracks = [track for track in self._tracks if track.scene == self._scene]
         ids = [-1] * len(boxes)
         if tracks and len(boxes):
