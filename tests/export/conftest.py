@@ -12,7 +12,7 @@ from hashformer.model import HashFormer
 from hashformer.model.calibration import Calibration, HeadCalibration
 from hashformer.model.weights import load_model, save_model
 
-PARTS = {"stem": "conv", "where_head": True, "evidence": True, "methods": ("swap", "vocoder")}
+PARTS = {"depth": 1, "stem": "conv", "where_head": True, "evidence": True, "methods": ("swap", "vocoder")}
 
 
 @pytest.fixture(scope="session")

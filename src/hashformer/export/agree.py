@@ -43,12 +43,13 @@ class Agreement:
         Raises:
             ExportError: Naming the head, the difference and what is borne.
         """
-        for head, difference in self.largest.items():
-            if difference > TOLERANCE:
-                raise ExportError(
-                    f"the graph does not answer as the network: logits of {head} differ by up to {difference:.2g}, "
-                    f"at most {TOLERANCE:g} is borne. Nothing was written. Try other versions of torch or onnxruntime."
-                )
+        judged = {head: value for head, value in self.largest.items() if not math.isnan(value)}
+        worst = max(judged, key=lambda head: judged[head], default=None)
+        if worst is not None and judged[worst] > TOLERANCE:
+            raise ExportError(
+                f"the graph does not answer as the network: logits of {worst} differ by up to {judged[worst]:.2g}, "
+                f"at most {TOLERANCE:g} is borne. Nothing was written. Try other versions of torch or onnxruntime."
+            )
         if self.differing_bits > MAX_BITS:
             raise ExportError(
                 f"the graph does not answer as the network: {self.differing_bits:.1%} of the bits of the hash codes "
