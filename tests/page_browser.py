@@ -18,9 +18,10 @@ PATIENCE_MS = 300_000
 """Machines that run tests may be busy; nothing here waits so long on an idle one."""
 
 NAMELESS = """() => {
-  const all = "a, button, input, select, textarea, summary, [tabindex='0'], [role=slider], progress, img, svg[role=img]";
+  const all = "a, button, input, select, textarea, summary, [tabindex='0'], progress, img, [role=slider], [role=img]";
   const named = (e) => [
-    e.getAttribute("aria-label"), e.getAttribute("alt"), e.textContent, ...[...(e.labels ?? [])].map((one) => one.textContent),
+    e.getAttribute("aria-label"), e.getAttribute("alt"), e.textContent,
+    ...[...(e.labels ?? [])].map((one) => one.textContent),
     ...(e.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent),
   ].join("").trim();
   return [...document.querySelectorAll(all)].filter((e) => e.checkVisibility() && !named(e)).map((e) => e.outerHTML);
