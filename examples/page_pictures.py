@@ -1,0 +1,94 @@
+"""Take the pictures of the service's page in docs/img: `python examples/page_pictures.py` (needs Chromium)."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, sync_playwright
+
+from hashformer.assets import SAMPLE_CLIP, asset_path
+from hashformer.errors import SetupError
+from hashformer.media.video import frames
+from hashformer.media.writer import write_video
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FPS, RATE_HZ = 30, 16_000
+PATIENCE_MS = 600_000
+WIDE, PHONE = {"width": 1000, "height": 1000}, {"width": 390, "height": 844}
+SHOTS: dict[str, dict[str, Any]] = {
+    "page": {"viewport": WIDE},
+    "page-dark": {"viewport": WIDE, "color_scheme": "dark"},
+    "page-phone": {"viewport": PHONE, "device_scale_factor": 1.5},
+}
+
+
+def make_clip(path: Path) -> None:
+    """The sample clip with a hum of syllables, so that there is sound to judge."""
+    pictures = [frame.rgb for frame in frames(asset_path(SAMPLE_CLIP), fps=FPS) if frame.rgb is not None]
+    times = np.arange(len(pictures) * RATE_HZ // FPS) / RATE_HZ
+    hum = sum(np.sin(2 * np.pi * 130 * k * times) / k for k in range(1, 12))
+    write_video(
+        path, pictures, fps=FPS, waveform=(0.1 * hum * (0.6 + 0.4 * np.sin(8 * np.pi * times))).astype(np.float32)
+    )
+
+
+@contextmanager
+def service(folder: Path, checkpoint: str) -> Iterator[str]:
+    """A service on a free port; its address."""
+    command = [str(Path(sys.executable).with_name("hashformer")), "serve", "--port", "0", "--work-dir", str(folder)]
+    with subprocess.Popen([*command, "--checkpoint", checkpoint], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = process.stdout.readline().strip() if process.stdout else ""
+            if not address:
+                raise SetupError("the service did not start; the line above says why.")
+            yield address
+        finally:
+            process.terminate()
+
+
+def shoot(browser: Browser, address: str, clip: Path, target: Path, options: dict[str, Any]) -> None:
+    """Hand the clip in, wait for the result, and take the picture of what is then on the screen."""
+    context = browser.new_context(base_url=address, reduced_motion="reduce", **options)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto("/")
+    page.set_input_files("#choose", clip)
+    page.locator("#result .strip img").first.wait_for()
+    page.wait_for_function("document.querySelector('#result video')?.readyState > 1")
+    page.evaluate("view.place.go(1.5)")
+    page.evaluate("scrollTo(0, document.querySelector('#files').offsetTop - 16)")
+    time.sleep(0.5)  # the player draws its frame when it likes
+    page.screenshot(path=target)
+    context.close()
+
+
+def main(checkpoint: str = "small") -> None:
+    """Take all pictures."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SetupError("there is no Chromium. As root: apt-get install -y chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder, "interview.mp4")
+        make_clip(clip)
+        with service(Path(folder, "work"), checkpoint) as address, sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+            for name, options in SHOTS.items():
+                target = Path("docs/img", f"{name}.png")
+                shoot(browser, address, clip, target, options)
+                print(f"{target}: {target.stat().st_size} bytes")
+            browser.close()
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except SetupError as error:
+        sys.exit(f"page_pictures: {error}")
