@@ -14,8 +14,8 @@ from hashformer.media.writer import write_video
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from make_faces import speech_like
-from make_media import make_long
+from make_faces import speech_like  # type: ignore[import-not-found]
+from make_media import make_long  # type: ignore[import-not-found]
 
 FPS = 25
 _ONCE_S = 20.0
@@ -41,7 +41,8 @@ def talking(folder: Path, *, height: int = 720, duration_s: float = 20.0, n_face
     if path.is_file():
         return path
     if duration_s > _ONCE_S:
-        return make_long(path, duration_s, source=talking(folder, height=height, duration_s=_ONCE_S, n_faces=n_faces))
+        make_long(path, duration_s, source=talking(folder, height=height, duration_s=_ONCE_S, n_faces=n_faces))
+        return path
     n_frames = round(duration_s * FPS)
     size = height, round(height * 16 / 9 / 2) * 2
     write_video(path, _pictures(size, n_frames, n_faces), fps=FPS, waveform=speech_like(duration_s), crf=23)
@@ -53,7 +54,7 @@ def _pictures(size: tuple[int, int], n_frames: int, n_faces: int) -> Iterator[ND
     there_and_back = man + man[-2:0:-1]
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 200, (size[0] // 12, size[1] // 8, 3), dtype=np.uint8)
-    wall = cv2.resize(coarse, (size[1] * 3 // 2, size[0]), interpolation=cv2.INTER_CUBIC)
+    wall = np.asarray(cv2.resize(coarse, (size[1] * 3 // 2, size[0]), interpolation=cv2.INTER_CUBIC), np.uint8)
     for i in range(n_frames):
         shift = (i * 2) % (wall.shape[1] - size[1])
         picture = np.ascontiguousarray(wall[:, shift : shift + size[1]])

@@ -71,13 +71,14 @@ def _points(axis: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for value in AXES[axis][1]:
         if axis == "length" and value > args.longest:
             continue
-        setting = {"height": 360, "duration_s": 20.0, "n_faces": 1, "batch": 0, "stride": 0.5}
-        setting |= {
+        setting: dict[str, Any] = {"height": 360, "duration_s": 20.0, "n_faces": 1, "batch": 0, "stride": 0.5}
+        changes: dict[str, dict[str, Any]] = {
             "length": {"duration_s": round(60 * value)},
             "faces": {"n_faces": int(value), "height": 720},
             "batch": {"batch": int(value)},
             "stride": {"stride": value},
-        }[axis]
+        }
+        setting |= changes[axis]
         film = talking(args.films, **{name: setting[name] for name in ("height", "duration_s", "n_faces")})
         command = [sys.executable, "-c", _ONE, str(film), args.weights, str(setting["batch"]), str(setting["stride"])]
         # A long film is one measurement: its spread is that of its own minutes.

@@ -32,6 +32,7 @@ import torch  # noqa: E402
 import hashformer.detector as detector_module  # noqa: E402
 import hashformer.preprocess.extract as extract_module  # noqa: E402
 from hashformer.detector import Detector  # noqa: E402
+from hashformer.detector.backend import Backend  # noqa: E402
 
 STAGES = ("decode", "detect", "landmarks", "crop", "features", "model")
 
@@ -41,7 +42,7 @@ class Variant:
     """What is measured: how the detector is set."""
 
     weights: str
-    backend: str
+    backend: Backend
     device: str
     batch: int
     threads: int
@@ -98,7 +99,7 @@ class Timed:
         self.runs.append(row)
 
     def _mark(self, end: int) -> None:
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         if end:
             self._events[-1] = (self._events[-1][0], event)

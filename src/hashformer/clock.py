@@ -3,16 +3,18 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up wall-clock seconds by stage."""
+    """Adds up wall-clock seconds by stage. Stages may run in several threads at once: their seconds then overlap."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._lock = Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -21,7 +23,9 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            took_s = time.perf_counter() - start
+            with self._lock:
+                self.seconds[name] = self.seconds.get(name, 0.0) + took_s
 
     def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
         """Pass `items` on; the time that it takes to get each counts as stage `name`."""

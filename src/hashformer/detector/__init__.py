@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ from hashformer.errors import ConfigError, MediaError
 from hashformer.faces.follow import FaceFinder
 from hashformer.media import probe
 from hashformer.perturb import Perturbation
+from hashformer.preprocess.ahead import ahead
 from hashformer.preprocess.extract import extract
 from hashformer.preprocess.record import PrepareSettings
 from hashformer.preprocess.store import read_record, read_samples
@@ -30,6 +32,10 @@ from hashformer.types import Sample
 
 __all__ = ["ClipAnswer", "Detector", "Examined"]
 
+STRETCH_S = 1
+"""Seconds of media that go from the faces to the model at once."""
+SAMPLES_AHEAD = 1
+"""Stretches that wait for the model while faces are looked for in the next."""
 UNTRAINED = "the weights are not trained: these scores mean nothing"
 
 
@@ -132,6 +138,7 @@ class Detector:
             stopwatch=stopwatch,
             problems=problems,
             perturbation=perturbation,
+            stretch_s=STRETCH_S,
         )
         tally = Tally(watch)
         self._score(samples, stopwatch, tally, lambda done_s: progress(done_s, info.duration_s) if progress else None)
@@ -203,17 +210,18 @@ class Detector:
     def _score(
         self, samples: Iterable[Sample], stopwatch: Stopwatch, tally: Tally, progress: Callable[[float], None]
     ) -> Tally:
-        clips = cut(tally.watch(samples), self.config.clip, context_samples=self._features.context_samples)
         waiting: list[Judged] = []
-        for clip in clips:
-            judged = self._readable(judge(clip, self.config.quality))
-            tally.note(judged)
-            if not judged.empty:
-                waiting.append(judged)
-            if len(waiting) == self._batch_size:
-                self._score_batch(waiting, tally, stopwatch)
-                waiting = []
-            progress(clip.window.start_s)
+        # Closed on the way out, whatever happens: the face models must be free for the next file.
+        with closing(ahead(samples, n=SAMPLES_AHEAD)) as coming:
+            for clip in cut(tally.watch(coming), self.config.clip, context_samples=self._features.context_samples):
+                judged = self._readable(judge(clip, self.config.quality))
+                tally.note(judged)
+                if not judged.empty:
+                    waiting.append(judged)
+                if len(waiting) == self._batch_size:
+                    self._score_batch(waiting, tally, stopwatch)
+                    waiting = []
+                progress(clip.window.start_s)
         if waiting:
             self._score_batch(waiting, tally, stopwatch)
         return tally

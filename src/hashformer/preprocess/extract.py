@@ -11,14 +11,17 @@ from hashformer.config import Config
 from hashformer.faces.follow import FaceFinder, FrameFaces
 from hashformer.faces.landmarks import N_LANDMARKS
 from hashformer.media.audio import AudioBlock, blocks
-from hashformer.media.video import frames
+from hashformer.media.video import GridFrame, frames
 from hashformer.perturb import Perturbation
+from hashformer.preprocess.ahead import ahead
 from hashformer.results import MediaInfo
 from hashformer.timebase import Window, n_frames_covering
 from hashformer.types import FaceTrack, Sample
 
 STRETCH_S = 4
 """Seconds in one Sample of a long file. It bounds the memory and decides nothing else."""
+PICTURES_AHEAD = 4
+"""Whole pictures that are decoded ahead of the search for faces."""
 
 
 def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
@@ -57,7 +60,7 @@ def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
     pictures: Iterator[FrameFaces] = iter(())
     sounds: Iterator[AudioBlock] = iter(())
     if info.video is not None:
-        grid = stopwatch.each("decode", frames(path, fps=clip.fps, problems=problems))
+        grid = _pictures(path, fps=clip.fps, stopwatch=stopwatch, problems=problems)
         if perturbation is not None:
             grid = perturbation.pictures(grid, fps=clip.fps, problems=problems)
         pictures = finder.follow(grid, fps=clip.fps, stopwatch=stopwatch, problems=problems)
@@ -75,6 +78,16 @@ def extract(  # noqa: PLR0913 -- the parts are passed in, not built here
         window = Window(stretch.first_frame, min(max(len(seen), n_heard), stretch.n_frames), clip.fps)
         yield _sample(window, seen, heard, has_sound=info.audio is not None, config=config)
         stretch = Window(stretch.last_frame, stretch.n_frames, clip.fps)
+
+
+def _pictures(path: Path, *, fps: int, stopwatch: Stopwatch, problems: list[str] | None) -> Iterator[GridFrame]:
+    """The grid, decoded ahead; its faults are told when it has been taken, so that their order is always the same."""
+    faults: list[str] = []
+    try:
+        yield from ahead(stopwatch.each("decode", frames(path, fps=fps, problems=faults)), n=PICTURES_AHEAD)
+    finally:
+        if problems is not None:
+            problems.extend(line for line in faults if line not in problems)
 
 
 def _sample(
