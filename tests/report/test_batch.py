@@ -31,8 +31,10 @@ class FakeDetector:
 
     def __init__(self, config):
         self.config = config
+        self.n_clips = []
 
-    def detect_all(self, paths):
+    def explain(self, paths, *, n_clips):
+        self.n_clips.append(n_clips)
         for path in paths:
             text = path.read_text()
             if text == "no film":
@@ -78,6 +80,7 @@ def go(films, tmp_path, monkeypatch):
 
     seen = []
     monkeypatch.setattr(module, "run_work", work_here)
+    monkeypatch.setattr(module, "explain_all", lambda detector, paths, **kwargs: detector.explain(paths, **kwargs))
     monkeypatch.setattr(module, "_notes", lambda task: NOTES.model_copy(update={"options": dict(task.options)}))
 
     def run(*, reports="none", options=None, **kwargs):
@@ -171,19 +174,19 @@ def test_a_journal_of_another_version_is_refused(tmp_path):
 
 
 def test_an_interrupted_batch_keeps_and_lists_what_is_done(go, films, tmp_path, monkeypatch):
-    real = FakeDetector.detect_all
+    real = FakeDetector.explain
 
-    def interrupted(self, paths):
+    def interrupted(self, paths, **kwargs):
         if paths[0].name == "c.mp4":
             raise KeyboardInterrupt
-        return real(self, paths)
+        return real(self, paths, **kwargs)
 
-    monkeypatch.setattr(FakeDetector, "detect_all", interrupted)
+    monkeypatch.setattr(FakeDetector, "explain", interrupted)
     batch, _ = go()
     assert (len(batch.rows), batch.n_left) == (1, 2)
     assert list(table(tmp_path / "out")) == ["a.mp4"]
     assert "2 files wait still" in (tmp_path / "out" / "index.html").read_text()
-    monkeypatch.setattr(FakeDetector, "detect_all", real)
+    monkeypatch.setattr(FakeDetector, "explain", real)
     assert go()[1] == ["c.mp4", "deep/b.mp4"]
 
 

@@ -13,6 +13,7 @@ import torch
 
 from hashformer.detector import Detector
 from hashformer.errors import MediaError, StoreError
+from hashformer.evidence import N_CLIPS, explain_all
 from hashformer.model.weights import load_model
 from hashformer.preprocess.lock import locked
 from hashformer.preprocess.prepare import sha256_of
@@ -74,7 +75,8 @@ class BatchTask:
         return self.reports == "all" or (self.reports == "suspect" and row.kind == "fake")
 
     def _score(self, job: BatchJob, detector: Detector) -> Row:
-        (detection,) = detector.detect_all([job.path])
+        # A closer look is for the reader of a report.
+        (detection,) = explain_all(detector, [job.path], n_clips=0 if self.reports == "none" else N_CLIPS)
         document = make_document([detection], settings=detector.config.model_dump(mode="json"))
         row = _row(detection, job, threshold=detector.config.timeline.threshold)
         result, report = f"{job.name}.json", f"{job.name}.report.html"
