@@ -131,6 +131,8 @@ class ModelOutput(NamedTuple):
         method_logits: Which generator made it, (B, methods); None if the model has no such head.
         where: Whether each video token shows something forged, logits (B, N), in the order of
             `tokens["video"]`; None without video or if the model has no such head.
+        lags: How well lips and sound fit at each lag, logits (B, lags), the sound early to late; None without both
+            or if the model does not compare them.
     """
 
     logits: dict[str, Tensor]
@@ -141,3 +143,4 @@ class ModelOutput(NamedTuple):
     codes: dict[str, Tensor]
     method_logits: Tensor | None = None
     where: Tensor | None = None
+    lags: Tensor | None = None

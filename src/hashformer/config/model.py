@@ -65,8 +65,15 @@ class ModelConfig(Settings):
     landmark_rate_hz: float = Field(16.0, gt=0, description="rows a second")
 
     landmark_motion: float = Field(
-        0.0, ge=0, description="beside each place its way from the clip's mean place, so often enlarged; 0: places alone"
+        0.0,
+        ge=0,
+        description="beside each place its way from the clip's mean place, so often enlarged; 0: places alone",
     )
+
+    lip_sync: int = Field(
+        0, ge=0, description="width of the vectors by which lips and sound are compared at every lag; 0: not compared"
+    )
+    lip_sync_lags: int = Field(8, ge=1, description="largest lag on both sides, frames of the landmarks")
 
     rotary_min_period_s: float = Field(0.125, gt=0, description="shortest period of the rotary positions")
     rotary_max_period_s: float = Field(60.0, gt=0, description="longest period of the rotary positions")
@@ -85,6 +92,8 @@ class ModelConfig(Settings):
             raise ValueError(f"high_pass belongs to stem=conv, got stem={self.stem}")
         if self.stem_fold > 1 and (self.stem != "conv" or self.video_patch_px % self.stem_fold):
             raise ValueError(f"stem_fold={self.stem_fold} belongs to stem=conv and must divide video_patch_px")
+        if self.lip_sync and not {"audio", "landmarks"} <= set(self.modalities):
+            raise ValueError(f"lip_sync={self.lip_sync} needs the modalities audio and landmarks")
         if self.stem == "mobile" and self.video_patch_px not in {8, 16, 32}:
             raise ValueError(
                 f"the mobile stem gives tokens of 8, 16 or 32 px, got video_patch_px={self.video_patch_px}"

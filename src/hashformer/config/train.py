@@ -31,6 +31,9 @@ class OptimiserConfig(Settings):
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(1e-4, ge=0, description="of matrices; norms, biases, learned tokens have none")
     clip_grad: float = Field(1.0, ge=0, description="largest norm of the gradient; 0: any")
+    only: tuple[str, ...] = Field(
+        (), description="train these parts of the network alone, such as lip_sync, and leave the rest; none: all"
+    )
     stem_lr: float = Field(1.0, ge=0, description="factor on the learning rate of the stems; 0 freezes them")
 
     @model_validator(mode="after")

@@ -22,6 +22,9 @@ class LossConfig(Settings):
     mae_loss_weight: float = Field(0.0, ge=0, description="masked autoencoding; 0 switches it off")
     cls_loss_weight: float = Field(0.9, ge=0, description="classification; 0 switches it off")
     where_loss_weight: float = Field(0.0, ge=0, description="which video tokens are forged; needs model.where_head")
+    lag_loss_weight: float = Field(
+        0.0, ge=0, description="lips and sound fit best at lag 0 where they belong together; needs model.lip_sync"
+    )
     pair_loss_weight: float = Field(0.0, ge=0, description="a forgery's logits above those of the clip it was made of")
 
     contrast_intra: bool = Field(True, description="align two views of one stream")

@@ -12,11 +12,12 @@ from hashformer.losses.classification import binary_loss, head_labels, method_lo
 from hashformer.losses.contrastive import AlignmentSettings, alignment_loss, balance_loss
 from hashformer.losses.dense import pair_parts, where_loss
 from hashformer.losses.distillation import embedding_loss
-from hashformer.losses.gather import View, total_over_devices
+from hashformer.losses.gather import View, total_over_devices, world_size
 from hashformer.losses.reconstruction import reconstruction_loss
 from hashformer.model import HashFormer
 from hashformer.model.encoder import Encoded
 from hashformer.model.inputs import Stream
+from hashformer.model.lipsync import lag_loss
 from hashformer.model.tokens import Segment, kept_index, patch_present, patches
 from hashformer.types import ModelOutput
 
@@ -223,6 +224,22 @@ def where_term(model: HashFormer, output: ModelOutput, masks: Tensor | None, n_f
         grid = (n_frames // spec.patch[0], *spec.grid)
     value = where_loss(logits, masks, present, grid) + nothing
     return _term(value, {} if skipped else {"tokens": value}, skipped)
+
+
+def lag_term(output: ModelOutput, labels: Mapping[str, Tensor]) -> Term:
+    """Lag 0 stands out where lips and sound belong together.
+
+    Args:
+        output: Of the model.
+        labels: `sync` is read: 0 where they do, (B,).
+    """
+    if output.lags is None:
+        like = next(iter(output.logits.values()))
+        return _term(like.sum() * 0, {}, {"clips": "no clip of the batch has lips and sound"})
+    together = output.valid["sync"] & (labels["sync"] == 0)
+    number = total_over_devices(together.sum().float())
+    value = lag_loss(output.lags, together) * world_size() / number.clamp(min=1)
+    return _term(value, {"clips": value}, {})
 
 
 def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tensor], pairs: Tensor | None) -> Term:

@@ -15,6 +15,7 @@ from hashformer.losses.terms import (
     contrast_term,
     cross_embedding_parts,
     distill_term,
+    lag_term,
     mae_term,
     masked_embedding_parts,
     pair_term,
@@ -64,6 +65,8 @@ class Objective(nn.Module):
         super().__init__()
         if config.where_loss_weight and model.where_head is None:
             raise ValueError("where_loss_weight is set, but the model has no head for it: set model.where_head")
+        if config.lag_loss_weight and model.lip_sync is None:
+            raise ValueError("lag_loss_weight is set, but the model compares no lips with sound: set model.lip_sync")
         self.model = model
         self.config = config
         shape = model.config
@@ -129,7 +132,7 @@ class Objective(nn.Module):
         if config.cls_loss_weight or config.contrast_loss_weight or config.distill_loss_weight:
             clean = clean_encoding(self.model, streams, with_fusion=config.cls_loss_weight > 0)
             if config.cls_loss_weight:
-                output = self.model.answer(clean)
+                output = self.model.answer(clean, self.model.compare(streams))
                 terms |= self._labelled(output, labels or {}, batch, masks=masks, pairs=pairs)
             if config.contrast_loss_weight:
                 terms["contrast"] = self._contrast(clean, output, second)
@@ -173,6 +176,8 @@ class Objective(nn.Module):
         if self.config.where_loss_weight:
             n_frames = 0 if batch.video is None else batch.video.shape[1]
             terms["where"] = where_term(self.model, output, masks, n_frames)
+        if self.config.lag_loss_weight:
+            terms["lag"] = lag_term(output, labels)
         if self.config.pair_loss_weight:
             terms["pair"] = pair_term(self.config, output, labels, pairs)
         return terms

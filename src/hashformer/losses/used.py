@@ -20,6 +20,7 @@ def unused_parameters(objective: Objective) -> set[str]:
     fuses = classifies or config.mae_loss_weight > 0 or objective.model.config.attention == "dense"
     idle = {
         "model.heads.": not classifies,
+        "model.lip_sync.": not classifies,
         "model.where_head.": config.where_loss_weight == 0,
         "model.hash_head.": not contrasts,
         "model.pool.": not (classifies or contrasts),

@@ -11,6 +11,7 @@ from hashformer.model.encoder import Encoded, Encoder
 from hashformer.model.hashing import HashHead
 from hashformer.model.heads import Heads, soft_maximum
 from hashformer.model.inputs import Stream, read_streams, stream_specs
+from hashformer.model.lipsync import MOTION, Lags, LipSync
 from hashformer.model.tokens import Segment, Tokenizer
 from hashformer.types import Batch, ModelOutput
 
@@ -37,6 +38,15 @@ class HashFormer(nn.Module):
         self.pool = GroupPool((*names, *(f"fusion_{name}" for name in names)), *shape)
         self.heads = Heads(config)
         self.hash_head = HashHead(config.width, config.hash_bits) if config.hashing else None
+        self.lip_sync: LipSync | None = None
+        if config.lip_sync:
+            self.lip_sync = LipSync(
+                self.specs["audio"],
+                self.specs["landmarks"],
+                width=config.lip_sync,
+                reach=config.lip_sync_lags,
+                motion=config.landmark_motion or MOTION,
+            )
         self.where_head = nn.Linear(config.width, 1) if config.where_head and "video" in names else None
 
     def forward(
@@ -65,7 +75,14 @@ class HashFormer(nn.Module):
         """
         if batch is None:
             batch = Batch(audio=audio, video=video, landmarks=landmarks, present=present or {})
-        return self.answer(self.encode(read_streams(batch, self.specs)))
+        streams = read_streams(batch, self.specs)
+        return self.answer(self.encode(streams), self.compare(streams))
+
+    def compare(self, streams: Mapping[str, Stream]) -> Lags | None:
+        """Lips against sound at every lag; None without one of them, or if the model does not compare them."""
+        if self.lip_sync is None or not {"audio", "landmarks"} <= streams.keys():
+            return None
+        return self.lip_sync(streams["audio"], streams["landmarks"])  # type: ignore[no-any-return]
 
     def encode(
         self, streams: Mapping[str, Stream], keep: Mapping[str, Tensor] | None = None, *, with_fusion: bool = True
@@ -83,15 +100,20 @@ class HashFormer(nn.Module):
         here = {name: stream.present.any(1) for name, stream in streams.items() if stream.present is not None}
         return self.encoder(segments, durations, here=here, with_fusion=with_fusion)  # type: ignore[no-any-return]
 
-    def answer(self, encoded: Encoded) -> ModelOutput:
-        """Pool encoded tokens, judge them and give their codes."""
+    def answer(self, encoded: Encoded, lags: Lags | None = None) -> ModelOutput:
+        """Pool encoded tokens, judge them and give their codes.
+
+        Args:
+            encoded: From `encode`.
+            lags: From `compare`, of the same streams.
+        """
         own = self.pool_streams(encoded.streams)
         fusion = {name: self.pool(part.tokens, part.present, f"fusion_{name}") for name, part in encoded.fusion.items()}
         present = {name: _every(part) for name, part in encoded.streams.items()}
         here = {name: mask.any(1) for name, mask in present.items()}
         where = self._where(encoded.streams)
         largest = None if where is None else soft_maximum(where.float(), present["video"])
-        logits, valid, method_logits = self.heads(own, fusion, here, largest)
+        logits, valid, method_logits = self.heads(own, fusion, here, largest, None if lags is None else lags.logit)
         return ModelOutput(
             logits=logits,
             valid=valid,
@@ -101,6 +123,7 @@ class HashFormer(nn.Module):
             codes=self.codes(own),
             method_logits=method_logits,
             where=where,
+            lags=None if lags is None else lags.lags,
         )
 
     def pool_streams(self, streams: Mapping[str, Segment]) -> dict[str, Tensor]:

@@ -102,6 +102,7 @@ class Heads(nn.Module):
         fusion: Mapping[str, Tensor],
         here: Mapping[str, Tensor],
         largest_where: Tensor | None = None,
+        apart: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
         """Judge.
 
@@ -110,6 +111,7 @@ class Heads(nn.Module):
             fusion: Each stream's pooled fusion tokens, (B, D).
             here: For each stream in `own`, the items that have it, (B,) bool.
             largest_where: Soft maximum of what the video tokens say of themselves, (B,); None if they say nothing.
+            apart: How far lips and sound are from moving together, logits (B,); None if they were not compared.
 
         Returns:
             Logits (B,) and validity (B,) of each of `types.HEADS`, and the logits of the generators,
@@ -126,6 +128,8 @@ class Heads(nn.Module):
                 logits[head] = self.judges[head](*_stack(mine, rest, here))[:, 0]
             else:
                 logits[head] = valid[head].float() * 0
+        if apart is not None:
+            logits["sync"] = logits["sync"] + apart
         if self.evidence:
             if largest_where is not None:
                 logits["video"] = logits["video"] + self.where_scale * largest_where

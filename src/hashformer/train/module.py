@@ -20,7 +20,7 @@ from hashformer.losses.used import freeze_unused
 from hashformer.model import HashFormer
 from hashformer.model.masking import SharedChance
 from hashformer.train.batches import complete
-from hashformer.train.optim import lr_factor, parameter_groups
+from hashformer.train.optim import lr_factor, parameter_groups, train_only
 from hashformer.train.scores import JudgedClip, file_table, gathered, judged_clips, validation_metrics
 from hashformer.train.stages import STAGES
 from hashformer.types import Batch
@@ -52,6 +52,7 @@ class TrainModule(pl.LightningModule):
         freeze_unused(self.objective)
         if not config.optimiser.stem_lr:
             model.tokenizers.requires_grad_(False)
+        train_only(model, config.optimiser.only)
         self.judged: list[JudgedClip] = []
         self._val_losses: list[tuple[float, int]] = []
 

@@ -1,9 +1,13 @@
 """Which weights learn how fast, and how the learning rate goes."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
 from hashformer.config.train import OptimiserConfig
+from hashformer.errors import ConfigError
 from hashformer.losses import Objective
 
 _LEARNED_TOKENS = ("queries", "ask")
@@ -37,6 +41,20 @@ def parameter_groups(objective: Objective, peak_lr: float, config: OptimiserConf
             }
         groups[key]["params"].append(parameter)
     return list(groups.values())
+
+
+def train_only(model: nn.Module, parts: Sequence[str]) -> None:
+    """Leave all of a network as it is but these parts, by their dotted names; no part: nothing is changed.
+
+    Raises:
+        ConfigError: If the network has no such part, or nothing of it was to be trained.
+    """
+    for part in parts:
+        if not any(name.startswith(f"{part}.") and weight.requires_grad for name, weight in model.named_parameters()):
+            raise ConfigError(f"optimiser.only={part}: the network has no such part that a loss trains")
+    for name, weight in model.named_parameters():
+        if parts and not name.startswith(tuple(f"{part}." for part in parts)):
+            weight.requires_grad_(False)
 
 
 def lr_factor(step: int, *, warmup_steps: int, steps: int, least: float) -> float:
