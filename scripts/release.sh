@@ -10,6 +10,7 @@
 # PYTHON            the interpreter that has hashformer (default: python)
 # RECIPE, PRESET    recipe of the training, and the preset that it is made for (default: small, small)
 # SHORT             recipe of a training on shorter clips before it; `none` leaves it out (default: small-short)
+# SYNC              recipe of a training of lips against sound after it; `none` leaves it out (default: small-sync)
 # AUTOENCODER       0 leaves out the forgeries that need a learned decoder (default: 1)
 # SEED              of every draw (default: 0)
 # WORKERS           processes that prepare and score (default: one for each core)
@@ -107,15 +108,19 @@ if [ "${SHORT:-small-short}" != none ]; then
         --log_dir "$out/short" --out "$out/short.safetensors" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"}
     start=(--load_from "$out/short.safetensors")
 fi
-step train "$out/weights.safetensors" "$hashformer" train "${training[@]}" --recipe "$recipe" --log_dir "$out/train" \
-    --out "$out/weights.safetensors" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"} \
-    ${train_options[@]+"${train_options[@]}"}
-
+trained="$out/train/weights.safetensors"
+step train "$trained" "$hashformer" train "${training[@]}" --recipe "$recipe" --log_dir "$out/train" \
+    --out "$trained" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"} ${train_options[@]+"${train_options[@]}"}
+if [ "${SYNC:-small-sync}" != none ]; then
+    step sync "$out/sync/weights.safetensors" "$hashformer" train "${training[@]}" --recipe "${SYNC:-small-sync}" \
+        --log_dir "$out/sync" --out "$out/sync/weights.safetensors" --load_from "$trained" ${neural[@]+"${neural[@]}"}
+    trained="$out/sync/weights.safetensors"
+fi
 step thresholds "$out/val/metrics.json" "$hashformer" validate --manifest "$out/train.csv" --split val \
-    --prepared "$out/prepared" --checkpoint "$out/weights.safetensors" --out "$out/val" --thresholds \
+    --prepared "$out/prepared" --checkpoint "$trained" --out "$out/val" --thresholds \
     --limit "$limit" --workers "$workers" --device "$device" --seed "$seed"
 weights="$out/$preset.safetensors"
-step weights "$weights" "$python" "$here/release_weights.py" "$out/weights.safetensors" "$out/val/metrics.json" "$weights"
+step weights "$weights" "$python" "$here/release_weights.py" "$trained" "$out/val/metrics.json" "$weights"
 
 scoring=(--manifest "$out/dev.csv" --limit "$limit" --workers "$workers" --device "$device" --seed "$seed")
 step validate "$out/dev/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \

@@ -16,16 +16,8 @@ from hashformer.model.weights import load_model, save_model
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 STEPS = [
-    "manifest",
-    "preprocess",
-    "forge",
-    "train",
-    "train",
-    "validate",
-    "validate",
-    "validate",
-    "baselines",
-    "robustness",
+    *("manifest", "preprocess", "forge", "train", "train", "train"),
+    *("validate", "validate", "validate", "baselines", "robustness"),
 ]
 STUB = """#!{python}
 import os, sys
@@ -120,22 +112,22 @@ def test_every_step_once_then_none(release):
     assert "all.csv" not in train
     assert "dev.csv" not in train
     assert times(release) == [
-        *("manifest", "split", "preprocess", "autoencoder", "short", "train", "thresholds", "weights"),
+        *("manifest", "split", "preprocess", "autoencoder", "short", "train", "sync", "thresholds", "weights"),
         *("validate", "untrained", "baselines", "robustness"),
     ]
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 12
+    assert release.told.count("done before") == 13
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
     release()
     assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == STEPS[4:]
-    (release.out / "weights.safetensors").unlink()
+    (release.out / "train" / "weights.safetensors").unlink()
     assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == ["train"]
     assert verbs(release(STUB_VERSION="2")) == STEPS
     assert verbs(release(STUB_VERSION="2", SHORT="none", ROBUSTNESS="none")) == STEPS[4:-1]
-    plain = release(STUB_VERSION="2", SHORT="none", AUTOENCODER="0", PRETRAIN="1", ROBUSTNESS="none")
-    assert verbs(plain) == ["pretrain", *STEPS[4:-1]]
+    plain = release(STUB_VERSION="2", SHORT="none", SYNC="none", AUTOENCODER="0", PRETRAIN="1", ROBUSTNESS="none")
+    assert verbs(plain) == ["pretrain", "train", *STEPS[6:-1]]
     assert "pretrain/weights.safetensors" in " ".join(plain[1])
     assert "autoencoder" not in " ".join(plain[1])
 
@@ -162,7 +154,8 @@ def test_what_ships_is_in_16_bits_and_has_the_measured_thresholds(release):
     assert shipped.extra == {"seed": "0", "thresholds_fitted_on": "9 real files, whole, of held-out people"}
     assert shipped.info.trained
     whole, half = (
-        path.stat().st_size for path in (release.out / "weights.safetensors", release.out / "small.safetensors")
+        path.stat().st_size
+        for path in (release.out / "train" / "weights.safetensors", release.out / "small.safetensors")
     )
     assert half < 0.6 * whole
 
@@ -170,7 +163,7 @@ def test_what_ships_is_in_16_bits_and_has_the_measured_thresholds(release):
 def test_without_thresholds_nothing_ships(release, tmp_path):
     release()
     (tmp_path / "empty.json").write_text('{"thresholds": {"n": 0, "reason": "no real file has a score"}}')
-    words = [release.out / "weights.safetensors", tmp_path / "empty.json", tmp_path / "x.safetensors"]
+    words = [release.out / "train" / "weights.safetensors", tmp_path / "empty.json", tmp_path / "x.safetensors"]
     ran = subprocess.run(
         [sys.executable, SCRIPTS / "release_weights.py", *words], capture_output=True, text=True, check=False
     )
