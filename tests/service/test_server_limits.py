@@ -14,7 +14,7 @@ def endless():
 
 @pytest.mark.slow
 def test_files_that_take_too_long_or_last_too_long(server, voice, tmp_path):
-    running = server(job_timeout_s=2, max_duration_s=5, max_upload_bytes=2_000_000)
+    running = server(job_timeout_s=6, max_duration_s=5, max_upload_bytes=2_000_000)
     long = sound_only(tmp_path / "long.wav", duration_s=6.0)
     job = running.ended(running.accept(long))
     assert job["error"]["code"] == "too_long"
@@ -22,7 +22,7 @@ def test_files_that_take_too_long_or_last_too_long(server, voice, tmp_path):
     running.freeze()
     job = running.ended(running.accept(voice))
     assert job["error"]["code"] == "timeout"
-    assert "longer than the limit of 2 s (job_timeout_s)" in job["error"]["message"]
+    assert "longer than the limit of 6 s (job_timeout_s)" in job["error"]["message"]
     assert running.metrics()['hashformer_worker_restarts_total{reason="timeout"}'] == 1
     # An upload without end and without a stated length is cut, and leaves nothing.
     answer = running.client.post(
@@ -53,7 +53,7 @@ def test_a_file_that_takes_too_much_memory_fails_by_name(server, tmp_path, man):
     ("settings", "told"),
     [
         ({"checkpoint": "nothing.safetensors"}, "nothing.safetensors: no such weight file"),
-        ({"worker_memory_bytes": "200MB"}, "is too little"),
+        ({"worker_memory_bytes": "200MB"}, "Raise worker_memory_bytes = 200000000"),
     ],
 )
 def test_a_server_whose_workers_cannot_load_ends_and_says_why(tmp_path, settings, told):

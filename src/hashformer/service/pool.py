@@ -152,9 +152,6 @@ class Pool:
             worker.is_ready, self.weights = True, report.weights
             worker.loaded_bytes = worker.memory_bytes()
             self._n_stillborn = 0
-            if worker.loaded_bytes > (limit := self._settings.worker_memory_bytes):
-                taken = f"a worker takes {worker.loaded_bytes} bytes before its first file"
-                self.error = SetupError(f"worker_memory_bytes = {limit} is too little: {taken}. Raise it.")
         elif report.kind == "broken":
             self.error = SetupError(report.message)
         elif worker.job is None or report.id != worker.job.id:
@@ -202,7 +199,8 @@ class Pool:
             if self._n_stillborn == MAX_STILLBORN:
                 self.error = SetupError(
                     f"a worker {worker.how_ended} while it loaded the detector, {MAX_STILLBORN} times. "
-                    "Try fewer workers if memory is short."
+                    f"Raise worker_memory_bytes = {int(self._settings.worker_memory_bytes)} if that is too little, "
+                    "or try fewer workers if the machine has too little."
                 )
 
     def _died(self, job: Job, how: str) -> None:
