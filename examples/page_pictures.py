@@ -1,5 +1,6 @@
 """Take the pictures of the service's page in docs/img: `python examples/page_pictures.py` (needs Chromium)."""
 
+import io
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from hashformer.assets import SAMPLE_CLIP, asset_path
@@ -66,7 +68,8 @@ def shoot(browser: Browser, address: str, clip: Path, target: Path, options: dic
     page.evaluate("view.place.go(1.5)")
     page.evaluate("scrollTo(0, document.querySelector('#files').offsetTop - 16)")
     time.sleep(0.5)  # the player draws its frame when it likes
-    page.screenshot(path=target)
+    # Few colours are enough for a page, and take a third of the space.
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(128).save(target, optimize=True)
     context.close()
 
 
