@@ -35,7 +35,7 @@ from hashformer.cli import main
 from hashformer.detector import Detector
 from hashformer.model.weights import load_model, save_model
 film, weights, batch, stride = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-with Detector(weights, batch_size=batch) as detector:
+with Detector(weights, batch_size=batch or None) as detector:
     clip = detector.config.clip.model_copy(update={"stride_s": stride})
     detector.config = detector.config.model_copy(update={"clip": clip})
     start, used = time.perf_counter(), time.process_time()

@@ -72,6 +72,14 @@ print(found.duration_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 102
 
 
 @pytest.mark.slow
+def test_the_laptop_detector_needs_less_than_a_gigabyte(finder, talking):
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, "small", str(talking)], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout.split()[1]) < 1000
+
+
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_the_file(finder, tmp_path, man):
     """100 minutes against one, through every stage; one frame a second, so that it ends today."""
     tiny = load_config("tiny").model_dump()
