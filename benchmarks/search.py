@@ -72,7 +72,8 @@ def _coded(work: Path, checkpoint: str, n_clips: int) -> dict[tuple[str, str], F
 
 def _folders(prepared: Path, n_clips: int) -> Iterator[tuple[str, Path]]:
     for kind in (MASTERS, FITTING, *COPIES):
-        for record in sorted((prepared / kind).glob("*/sample.json"))[:n_clips]:
+        records = sorted((prepared / kind).glob("*/sample.json"))
+        for record in records if kind == FITTING else records[:n_clips]:
             yield kind, record.parent
 
 

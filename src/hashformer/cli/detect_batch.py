@@ -80,7 +80,7 @@ def detect_batch(asked: BatchAsked, words: Console) -> None:
 def _tell(batch: "Batch", out: Path, words: Console) -> None:
     failed = [row for row in batch.rows if row.status == "error"]
     if batch.n_before:
-        words.print(f"{batch.n_before:,} files were scored by an earlier run and have not changed")
+        words.print(f"Scored by an earlier run, and not changed since: {batch.n_before:,} of {len(batch.rows):,} files")
     for row in failed[:SHOWN]:
         words.print(f"{row.name}: {row.reason}", soft_wrap=True, markup=False)
     if len(failed) > SHOWN:

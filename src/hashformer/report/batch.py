@@ -12,9 +12,9 @@ from typing import Any, Literal
 import torch
 
 from hashformer.detector import Detector
+from hashformer.detector.backend import load_backend
 from hashformer.errors import MediaError, StoreError
 from hashformer.evidence import N_CLIPS, explain_all
-from hashformer.model.weights import load_model
 from hashformer.preprocess.lock import locked
 from hashformer.preprocess.prepare import sha256_of
 from hashformer.preprocess.processes import run_work
@@ -199,8 +199,8 @@ class _Overview:
 
 
 def _notes(task: BatchTask) -> BatchNotes:
-    loaded = load_model(task.weights)
-    return BatchNotes(weights=loaded.info, options=dict(task.options), threshold=loaded.config.timeline.threshold)
+    judge = load_backend(task.weights, backend=task.options.get("backend", "torch")).judge
+    return BatchNotes(weights=judge.info, options=dict(task.options), threshold=judge.config.timeline.threshold)
 
 
 def _kept(job: BatchJob, task: BatchTask, journal: Journal) -> Row | None:
