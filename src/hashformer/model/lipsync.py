@@ -11,6 +11,8 @@ from hashformer.model.tokens import from_mean
 
 MOTION = 8.0
 """How often the way of a landmark from its mean is enlarged, unless the config says."""
+_HEARS, _SEES = (5, 5, 5), (1, 3, 3)
+"""Kernels over time: of the sound's frames, 10 ms each, and of the landmarks'."""
 _TEMPERATURE = 8.0
 """Cosines times this are logits of the lags at first."""
 
@@ -32,8 +34,11 @@ class LipSync(nn.Module):
     """Compares landmarks and sound at lags of up to `reach` frames on both sides.
 
     Two small convolutional encoders over time, cosine similarity of their vectors at each lag, averaged over the
-    clip. Where lips and sound belong together lag 0 stands out. Source: Chung and Zisserman, Out of time (2016);
-    an addition to the paper's network, whose fusion tokens find this only after very many clips.
+    clip. Where lips and sound belong together lag 0 stands out. The convolutions are not padded: the ends of a clip
+    would tell time itself, lips and sound alike, and lag 0 would stand out for any sound.
+
+    Source: Chung and Zisserman, Out of time (2016). An addition to the paper's network, whose fusion tokens find this
+    only after very many clips.
 
     Args:
         audio: Spec of the sound.
@@ -47,11 +52,17 @@ class LipSync(nn.Module):
         super().__init__()
         self.reach, self.motion = reach, motion
         self.rates_hz = (audio.rate_hz, landmarks.rate_hz)
-        self.hears = _encoder(audio.shape[1], width, (5, 5, 5))
-        self.sees = _encoder(landmarks.shape[0], width, (1, 3, 3))
+        self.hears = _encoder(audio.shape[1], width, _HEARS)
+        self.sees = _encoder(landmarks.shape[0], width, _SEES)
         self.temperature = nn.Parameter(torch.tensor(_TEMPERATURE))
         n_lags = 2 * reach + 1
         self.judge = nn.Sequential(nn.Linear(n_lags, 2 * n_lags), nn.GELU(), nn.Linear(2 * n_lags, 1))
+        self.surprise = nn.Parameter(torch.tensor([1.0, -1.0]))
+
+    @staticmethod
+    def enough(landmarks: Stream) -> bool:
+        """Whether a clip is long enough to be compared."""
+        return landmarks.values.shape[1] > 2 * _lost(_SEES)
 
     def forward(self, audio: Stream, landmarks: Stream) -> Lags:
         """Compare.
@@ -63,9 +74,11 @@ class LipSync(nn.Module):
         seen = self._seen(landmarks)  # (B, T, width)
         heard = self._heard(audio, seen.shape[1])
         alike = torch.einsum("btw,buw->btu", seen.float(), heard.float())  # (B, T, T)
-        there = _present(landmarks, seen)[:, :, None] & torch.ones_like(alike, dtype=torch.bool)
+        there = self._there(landmarks)[:, :, None] & torch.ones_like(alike, dtype=torch.bool)
         lags = self.temperature * self._by_lag(alike, there)
-        return Lags(self.judge(lags)[:, 0], lags)
+        chances = lags.log_softmax(1)
+        surprise = -chances[:, self.reach]  # of hearing at lag 0 what fits best
+        return Lags(self.judge(chances)[:, 0] + self.surprise[0] * surprise + self.surprise[1], lags)
 
     def _seen(self, stream: Stream) -> Tensor:
         points = stream.values.flatten(2)  # (B, T, 2K)
@@ -74,8 +87,17 @@ class LipSync(nn.Module):
 
     def _heard(self, stream: Stream, n_frames: int) -> Tensor:
         x = self.hears(stream.values.flatten(2))  # (B, Ta, width)
-        middle = (torch.arange(n_frames, device=x.device) + 0.5) * (self.rates_hz[0] / self.rates_hz[1])
-        return functional.normalize(x[:, middle.long().clamp(max=x.shape[1] - 1)], dim=-1)
+        middle = (torch.arange(n_frames, device=x.device) + _lost(_SEES) + 0.5) * (self.rates_hz[0] / self.rates_hz[1])
+        index = (middle.long() - _lost(_HEARS)).clamp(min=0, max=x.shape[1] - 1)
+        return functional.normalize(x[:, index], dim=-1)
+
+    @staticmethod
+    def _there(stream: Stream) -> Tensor:
+        """Frames that a vector is made for and on which the face is, (B, T − lost)."""
+        lost, n_frames = _lost(_SEES), stream.values.shape[1]
+        if stream.present is not None:
+            return stream.present[:, lost : n_frames - lost]
+        return torch.ones(len(stream.values), n_frames - 2 * lost, dtype=torch.bool, device=stream.values.device)
 
     def _by_lag(self, alike: Tensor, there: Tensor) -> Tensor:
         """Mean of the similarities at each lag, (B, T, T) to (B, lags); 0 at a lag that the clip does not reach."""
@@ -94,21 +116,20 @@ def _encoder(n_in: int, width: int, kernels: tuple[int, ...]) -> nn.Sequential:
 
 
 class _Layer(nn.Module):
-    """A convolution over time, layer norm, GELU; (B, T, C) in and out."""
+    """A convolution over time without padding, layer norm, GELU; (B, T, C) in and out."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2)
+        self.conv = nn.Conv1d(n_in, n_out, kernel)
         self.norm = nn.LayerNorm(n_out)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.gelu(self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2)))
 
 
-def _present(stream: Stream, like: Tensor) -> Tensor:
-    if stream.present is not None:
-        return stream.present
-    return torch.ones(like.shape[:2], dtype=torch.bool, device=like.device)
+def _lost(kernels: tuple[int, ...]) -> int:
+    """Steps that convolutions without padding lose at each end."""
+    return sum(kernel // 2 for kernel in kernels)
 
 
 def lag_loss(lags: Tensor, together: Tensor) -> Tensor:
