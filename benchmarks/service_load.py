@@ -26,7 +26,7 @@ from hashformer.assets import SAMPLE_CLIP, asset_path
 from hashformer.media.video import frames
 from hashformer.media.writer import write_audio, write_video
 
-START = "from hashformer.cli import main, serve; main.app.command()(serve.serve); main.main()"
+START = "from hashformer.cli.main import main; main()"
 FPS, RATE_HZ = 16, 16_000
 POLL_S = 0.5
 STATES = ("queued", "running", "done", "failed")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-START = "from hashformer.cli import main, serve; main.app.command()(serve.serve); main.main()"
+START = "from hashformer.cli.main import main; main()"
 PATIENCE_S = 600
 """Machines that run tests may be busy; nothing here waits so long on an idle one."""
 
