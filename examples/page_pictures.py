@@ -24,7 +24,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 FPS, RATE_HZ = 30, 16_000
 PATIENCE_MS = 600_000
-WIDE, PHONE = {"width": 1000, "height": 1000}, {"width": 390, "height": 844}
+WIDE, PHONE = {"width": 1000, "height": 1320}, {"width": 390, "height": 844}
 SHOTS: dict[str, dict[str, Any]] = {
     "page": {"viewport": WIDE},
     "page-dark": {"viewport": WIDE, "color_scheme": "dark"},
@@ -69,7 +69,7 @@ def shoot(browser: Browser, address: str, clip: Path, target: Path, options: dic
     page.evaluate("scrollTo(0, document.querySelector('#files').offsetTop - 16)")
     time.sleep(0.5)  # the player draws its frame when it likes
     # Few colours are enough for a page, and take a third of the space.
-    Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(128).save(target, optimize=True)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(256).save(target, optimize=True)
     context.close()
 
 
