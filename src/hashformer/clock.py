@@ -15,6 +15,12 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._lock = Lock()
+        self._start = time.perf_counter()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it was made: less than the sum of the stages where they overlap."""
+        return time.perf_counter() - self._start
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -189,7 +189,7 @@ class Detection(Result):
     media: MediaInfo | None = None
     duration_s: float | None = Field(None, description="seconds of media that were decoded")
     weights: WeightsInfo | None = None
-    timings_s: dict[str, float] = Field({}, description="wall-clock seconds by stage")
+    timings_s: dict[str, float] = Field({}, description="wall-clock seconds by stage, and `elapsed`: stages overlap")
     suspect_clips: list[SuspectClip] = Field(
         [], description="the most suspect clips with their heat maps; empty unless a report was asked for"
     )

@@ -25,7 +25,7 @@ def test_a_good_film_is_scored_with_evidence(detector, talking):
     assert found.tracks[0].frames_seen == pytest.approx(48, abs=1)
     assert found.tracks[0].frames_missed == 0
     assert found.tracks[0].thumbnails[0].jpeg.startswith(b"\xff\xd8")
-    assert set(found.timings_s) == {"decode", "detect", "landmarks", "crop", "features", "model"}
+    assert set(found.timings_s) == {"decode", "detect", "landmarks", "crop", "features", "model", "elapsed"}
     assert found.warnings == ["the weights are not trained: these scores mean nothing"]
 
 

@@ -72,5 +72,12 @@ def test_timings_add_up():
     assert table.endswith("8.0 s of media in 2 files")
 
 
+def test_what_elapsed_is_told_beside_the_sum_of_overlapping_stages():
+    file = scored(timings_s={"decode": 1.0, "model": 2.0, "elapsed": 2.5, "evidence": 0.5}, duration_s=6.0)
+    rows = {line.split()[0]: line.split()[1:] for line in timing_table([file]).splitlines()[1:-1]}
+    assert rows["all"] == ["3.50", "100%", "1.7"]
+    assert rows["elapsed"] == ["3.00", "86%", "2.0"]
+
+
 def test_no_file_was_timed():
     assert "all             0.00      -            -" in timing_table([error()])

@@ -185,7 +185,10 @@ class Detector:
             media=media,
             weights=self.weights,
             warnings=([] if self.weights.trained else [UNTRAINED]) + warnings,
-            timings_s={name: round(seconds, 4) for name, seconds in stopwatch.seconds.items()},
+            timings_s={
+                name: round(seconds, 4)
+                for name, seconds in {**stopwatch.seconds, "elapsed": stopwatch.elapsed_s}.items()
+            },
         )
         return Examined(detection, tally.answers)
 

@@ -33,10 +33,14 @@ def timing_table(files: Sequence[Detection]) -> str:
     media_s = sum(file.duration_s or 0.0 for file in files)
     stages = [*STAGES, *(stage for stage in _AFTER if any(stage in file.timings_s for file in files))]
     spent = {stage: sum(file.timings_s.get(stage, 0.0) for file in files) for stage in stages}
-    rows = [*spent.items(), ("all", sum(spent.values()))]
+    busy_s = sum(spent.values())
+    rows = [*spent.items(), ("all", busy_s)]
+    if elapsed_s := sum(file.timings_s.get("elapsed", 0.0) for file in files):
+        # Stages work at the same time: what the person waited for is less than their sum.
+        rows.append(("elapsed", elapsed_s + sum(spent.get(stage, 0.0) for stage in _AFTER)))
     lines = [f"{'stage':<10} {'seconds':>9} {'share':>6} {'x real time':>12}"]
     for name, seconds in rows:
-        share = f"{seconds / rows[-1][1]:.0%}" if rows[-1][1] else "-"
+        share = f"{seconds / busy_s:.0%}" if busy_s else "-"
         rate = f"{media_s / seconds:.1f}" if seconds else "-"
         lines.append(f"{name:<10} {seconds:>9.2f} {share:>6} {rate:>12}")
     lines.append(f"{media_s:.1f} s of media in {len(files)} {'file' if len(files) == 1 else 'files'}")

@@ -37,7 +37,7 @@ class Metrics:
         self._ended.labels(how).inc()
 
     def took(self, seconds: Mapping[str, float]) -> None:
-        """A job took so long in each stage."""
+        """A job took so long in each stage; `elapsed` beside them, as stages overlap."""
         for stage, value in seconds.items():
             self._stage_s.labels(stage).inc(max(0.0, value))
 
