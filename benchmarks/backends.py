@@ -23,8 +23,8 @@ import onnxruntime  # type: ignore[import-untyped]
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
 
-from hashformer.export import OnnxGraph, load_graph
-from hashformer.export.file import cached_graph
+from hashformer.export import OnnxGraph
+from hashformer.export.file import cached_graph, cached_path
 from hashformer.export.runtime import open_session
 from hashformer.model.weights import LoadedModel, load_model
 from hashformer.profiling import example_batch
@@ -78,7 +78,7 @@ def _variants(loaded: LoadedModel, without: list[str]) -> dict[str, Run]:
     if "compile" not in without:
         found["compile"] = torch.compile(model, dynamic=True)
     if "onnxruntime" not in without:
-        found["onnxruntime"] = load_graph(cached_graph(loaded)).model
+        found["onnxruntime"] = cached_graph(loaded).model
     if "int8" not in without:
         found["onnxruntime int8"] = _int8(loaded)
     return found
@@ -94,7 +94,7 @@ def _int8(loaded: LoadedModel) -> OnnxGraph:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(
-            cached_graph(loaded), path, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"]
+            cached_path(loaded), path, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"]
         )
         return OnnxGraph(open_session(path.read_bytes(), threads=None, source="int8"), loaded.config, source="int8")
 

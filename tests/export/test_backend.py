@@ -68,7 +68,7 @@ def test_sound_alone(by_torch, by_onnx, tmp_path):
 
 
 def test_a_weight_file_is_exported_into_the_cache(exported, weights, talking, by_torch, monkeypatch):
-    monkeypatch.setattr(backend, "cached_graph", lambda loaded: exported[0])
+    monkeypatch.setattr(backend, "cached_graph", lambda loaded: file.load_graph(exported[0]))
     with Detector(weights, backend="onnxruntime") as loaded:
         assert loaded.weights == by_torch.weights
         assert loaded.loaded.network is not None

@@ -8,7 +8,6 @@ import torch
 
 from hashformer.errors import ExportError, SetupError, StoreError, WeightsError
 from hashformer.export import export_model, file, load_graph, names
-from hashformer.export.agree import Agreement
 from hashformer.model.weights import load_model
 from hashformer.types import ModelOutput
 from hashformer.version import __version__
@@ -105,19 +104,18 @@ def test_a_place_that_cannot_be_written_is_named(traced, network, tmp_path):
         export_model(network, tmp_path / "file" / "tiny.onnx")
 
 
-def test_the_cache_is_filled_once(network, tmp_path, monkeypatch):
+def test_the_cache_is_filled_once_and_mended(traced, network, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("HASHFORMER_CACHE", str(tmp_path))
-    calls = []
-
-    def write(loaded, path):
-        calls.append(path)
-        path.write_bytes(b"graph")
-        return Agreement(largest={}, differing_bits=0, n_clips=0)
-
-    monkeypatch.setattr(file, "export_model", write)
-    assert file.cached_graph(network) == file.cached_graph(network)
-    assert len(calls) == 1
-    assert network.info.sha256[:16] in calls[0].name
+    path = file.cached_path(network)
+    assert network.info.sha256[:16] in path.name
+    assert file.cached_graph(network).info == network.info
+    made = path.stat().st_mtime_ns
+    file.cached_graph(network)
+    assert path.stat().st_mtime_ns == made
+    assert caplog.text.count("exporting to ONNX, once") == 1
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert file.cached_graph(network).info == network.info
+    assert "it is made again" in caplog.text
 
 
 def test_a_missing_extra_is_named_with_its_remedy(exported, network, tmp_path, monkeypatch):

@@ -95,4 +95,4 @@ def load_backend(weights: str | Path, *, backend: str = "torch", device: torch.d
     if is_graph:
         return Loaded(judge=load_graph(weights), network=None)
     network = load_model(weights)
-    return Loaded(judge=load_graph(cached_graph(network)), network=network)
+    return Loaded(judge=cached_graph(network), network=network)

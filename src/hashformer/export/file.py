@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ SUFFIX = ".onnx"
 _KEY = "hashformer"
 _DIGEST = "hashformer_sha256"
 _FORMAT = 1
+_logger = logging.getLogger(__name__)
 
 
 class GraphNotes(Settings):
@@ -117,13 +119,28 @@ def load_graph(path: str | Path, *, threads: int | None = None) -> LoadedGraph:
     )
 
 
-def cached_graph(loaded: LoadedModel) -> Path:
-    """The ONNX file of weights in the user's cache; it is written there the first time, which takes a while."""
-    made_by = f"{loaded.info.sha256[:16]}-{__version__}-torch{torch.__version__.partition('+')[0]}"
-    path = cache_dir("onnx") / f"{loaded.info.name}-{made_by}{SUFFIX}"
-    if not path.is_file():
-        export_model(loaded, path)
-    return path
+def cached_path(loaded: LoadedModel) -> Path:
+    """Where in the user's cache the ONNX file of these weights belongs."""
+    made_by = f"{loaded.info.sha256[:16]}-{__version__}-{_FORMAT}-torch{torch.__version__.partition('+')[0]}"
+    return cache_dir("onnx") / f"{loaded.info.name}-{made_by}{SUFFIX}"
+
+
+def cached_graph(loaded: LoadedModel) -> LoadedGraph:
+    """Load the ONNX file of these weights from the user's cache; it is written there the first time.
+
+    Raises:
+        SetupError: Without the packages of `hashformer[onnx]`.
+        ExportError: If the export fails.
+    """
+    path = cached_path(loaded)
+    if path.is_file():
+        try:
+            return load_graph(path)
+        except WeightsError as error:
+            _logger.warning("%s; it is made again", error)
+    _logger.warning("%s: exporting to ONNX, once; this takes up to a minute", loaded.info.name)
+    export_model(loaded, path)
+    return load_graph(path)
 
 
 def _with_notes(graph: bytes, loaded: LoadedModel) -> bytes:
