@@ -116,17 +116,8 @@ class HashIndex:
             self._bank = Bank(self._store.read())
         codes = self.profile.encode(query)
         bank, chance = self._bank, self._chance(self._bank)
-        if not codes.n_windows:
-            return self._answer(
-                codes, [], "nothing in the file could be coded: no face and no sound that is good enough"
-            )
-        if chance is None:
-            return self._answer(
-                codes,
-                [],
-                f"the index holds {len(bank.files)} files and nothing is known of what different videos have in "
-                f"common: at least {MIN_FILES} are needed, or an index made by `hashformer index fit`",
-            )
+        if chance is None or (reason := _unreadable(codes, chance)) is not None:
+            return self._answer(codes, [], _too_few(len(bank.files)) if chance is None else reason)
         found = [_found(match, bank, chance) for match in find(codes, bank, chance.spreads)[:N_SHOWN]]
         return self._answer(codes, found, None)
 
@@ -164,6 +155,24 @@ class HashIndex:
 
     def __exit__(self, *_: object) -> None:
         self._store.__exit__()
+
+
+def _too_few(n_files: int) -> str:
+    return (
+        f"the index holds {n_files} files and nothing is known of what different videos have in common: "
+        f"at least {MIN_FILES} are needed, or an index made by `hashformer index fit`"
+    )
+
+
+def _unreadable(codes: FileCodes, chance: Chance) -> str | None:
+    if not codes.n_windows:
+        return "nothing in the file could be coded: no face and no sound that is good enough"
+    if not codes.streams.keys() & chance.spreads.keys():
+        return (
+            f"the file has only {' and '.join(codes.streams)}, and of that nothing was measured: the videos that the "
+            "index was fitted to lack it"
+        )
+    return None
 
 
 def profile_of(coder: Coder) -> Profile:
