@@ -1,9 +1,8 @@
 """From the network to the bytes of an ONNX graph: any number of items and of frames, masks for what is absent."""
 
 import logging
-import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from hashformer.errors import ExportError
 from hashformer.export.names import PRESENT, check_installed, flatten
 from hashformer.model import HashFormer
 from hashformer.model.inputs import StreamSpec
-from hashformer.model.lipsync import LEAST_FRAMES
 from hashformer.types import Batch
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def graph_bytes(model: HashFormer) -> bytes:
         ExportError: If PyTorch cannot trace the network or has no ONNX operator for a part of it.
     """
     check_installed("onnx", "onnxscript")
-    flat, (tensors, shapes) = _Flat(model), _example(model.specs, LEAST_FRAMES if model.lip_sync is not None else {})
+    flat, (tensors, shapes) = _Flat(model), _example(model.specs)
     with torch.no_grad():
         outputs = list(flatten(model(Batch(**dict(zip(model.specs, tensors, strict=False)), present={}))))
     try:
@@ -86,17 +84,14 @@ def graph_bytes(model: HashFormer) -> bytes:
     return data
 
 
-def _example(
-    specs: dict[str, StreamSpec], least_frames: Mapping[str, int]
-) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
+def _example(specs: dict[str, StreamSpec]) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
     """Inputs to trace with, and which of their sizes are open."""
     batch = torch.export.Dim("batch", min=2)
     streams, masks, shapes = [], [], []
     for name, spec in specs.items():
         n_frames = _PATCHES[name] * spec.patch[0]
         frame = {"audio": (spec.shape[1],), "video": spec.shape, "landmarks": (spec.shape[0],)}[name]
-        least = max(2, math.ceil(least_frames.get(name, 0) / spec.patch[0]))
-        patches = torch.export.Dim(f"{name}_patches", min=least)
+        patches = torch.export.Dim(f"{name}_patches", min=2)
         streams.append(torch.zeros(_ITEMS, n_frames, *frame))
         masks.append(torch.ones(_ITEMS, n_frames, dtype=torch.bool))
         shapes.append({0: batch, 1: patches if spec.patch[0] == 1 else spec.patch[0] * patches})

@@ -79,10 +79,8 @@ class HashFormer(nn.Module):
         return self.answer(self.encode(streams), self.compare(streams))
 
     def compare(self, streams: Mapping[str, Stream]) -> Lags | None:
-        """Lips against sound at every lag; None without one of them, in too short a clip, or if they are not compared."""
+        """Lips against sound at every lag; None without one of them, or if the model does not compare them."""
         if self.lip_sync is None or not {"audio", "landmarks"} <= streams.keys():
-            return None
-        if not self.lip_sync.enough(streams["landmarks"]):
             return None
         return self.lip_sync(streams["audio"], streams["landmarks"])  # type: ignore[no-any-return]
 

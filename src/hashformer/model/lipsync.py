@@ -13,6 +13,13 @@ MOTION = 8.0
 """How often the way of a landmark from its mean is enlarged, unless the config says."""
 _HEARS, _SEES = (5, 5, 5), (1, 3, 3)
 """Kernels over time: of the sound's frames, 10 ms each, and of the landmarks'."""
+
+
+def _lost(kernels: tuple[int, ...]) -> int:
+    """Steps that convolutions without padding lose at each end."""
+    return sum(kernel // 2 for kernel in kernels)
+
+
 _TEMPERATURE = 8.0
 """Cosines times this are logits of the lags at first."""
 
@@ -59,11 +66,6 @@ class LipSync(nn.Module):
         self.judge = nn.Sequential(nn.Linear(n_lags, 2 * n_lags), nn.GELU(), nn.Linear(2 * n_lags, 1))
         self.surprise = nn.Parameter(torch.tensor([1.0, -1.0]))
 
-    @staticmethod
-    def enough(landmarks: Stream) -> bool:
-        """Whether a clip is long enough to be compared."""
-        return landmarks.values.shape[1] > 2 * _lost(_SEES)
-
     def forward(self, audio: Stream, landmarks: Stream) -> Lags:
         """Compare.
 
@@ -82,22 +84,23 @@ class LipSync(nn.Module):
 
     def _seen(self, stream: Stream) -> Tensor:
         points = stream.values.flatten(2)  # (B, T, 2K)
-        x = self.motion * from_mean(points, stream.present)
-        return functional.normalize(self.sees(x), dim=-1)
+        return _vectors(self.sees, self.motion * from_mean(points, stream.present), _SEES)
 
     def _heard(self, stream: Stream, n_frames: int) -> Tensor:
-        x = self.hears(stream.values.flatten(2))  # (B, Ta, width)
-        middle = (torch.arange(n_frames, device=x.device) + _lost(_SEES) + 0.5) * (self.rates_hz[0] / self.rates_hz[1])
-        index = (middle.long() - _lost(_HEARS)).clamp(min=0, max=x.shape[1] - 1)
-        return functional.normalize(x[:, index], dim=-1)
+        vectors = _vectors(self.hears, stream.values.flatten(2), _HEARS)  # (B, Ta, width)
+        middle = torch.arange(n_frames, device=vectors.device) + _lost(_SEES) + 0.5  # in frames of the landmarks
+        index = (middle * (self.rates_hz[0] / self.rates_hz[1])).long() - _lost(_HEARS)
+        return vectors[:, index.clamp(min=0, max=vectors.shape[1] - 1)]
 
     @staticmethod
     def _there(stream: Stream) -> Tensor:
-        """Frames that a vector is made for and on which the face is, (B, T − lost)."""
-        lost, n_frames = _lost(_SEES), stream.values.shape[1]
-        if stream.present is not None:
-            return stream.present[:, lost : n_frames - lost]
-        return torch.ones(len(stream.values), n_frames - 2 * lost, dtype=torch.bool, device=stream.values.device)
+        """Vectors that rest on the clip alone, and on a frame that shows the face, (B, T)."""
+        lost, values = _lost(_SEES), stream.values
+        steps = torch.arange(values.shape[1], device=values.device)
+        inside = (steps < values.shape[1] - 2 * lost).expand(len(values), -1)
+        if stream.present is None:
+            return inside
+        return inside & functional.pad(stream.present, (0, lost))[:, lost:]
 
     def _by_lag(self, alike: Tensor, there: Tensor) -> Tensor:
         """Mean of the similarities at each lag, (B, T, T) to (B, lags); 0 at a lag that the clip does not reach."""
@@ -127,9 +130,12 @@ class _Layer(nn.Module):
         return functional.gelu(self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2)))
 
 
-def _lost(kernels: tuple[int, ...]) -> int:
-    """Steps that convolutions without padding lose at each end."""
-    return sum(kernel // 2 for kernel in kernels)
+def _vectors(encoder: nn.Module, x: Tensor, kernels: tuple[int, ...]) -> Tensor:
+    """Unit vectors, as many as steps, (B, T, C) to (B, T, width): the first is that of step `_lost(kernels)`.
+
+    The last ones rest on zeros behind the end, so that a clip of any length can be read; they are not to be used.
+    """
+    return functional.normalize(encoder(functional.pad(x, (0, 0, 0, 2 * _lost(kernels)))), dim=-1)
 
 
 def lag_loss(lags: Tensor, together: Tensor) -> Tensor:
