@@ -154,7 +154,8 @@ def of_tubelets(values: Tensor, tubelet: int, chosen: list[int]) -> Tensor:
     """Keep the chosen frames of each tubelet, (B, T, …) to (B, T · chosen / tubelet, …)."""
     if len(chosen) == tubelet:
         return values
-    return values.unflatten(1, (-1, tubelet))[:, :, chosen].flatten(1, 2)
+    tubelets = values.reshape(len(values), -1, tubelet, *values.shape[2:])
+    return tubelets[:, :, chosen].flatten(1, 2)
 
 
 class MobileStem(nn.Module):
