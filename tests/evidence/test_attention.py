@@ -20,9 +20,11 @@ def tiny(**changes):
     return model.eval().requires_grad_(False)
 
 
-@pytest.mark.parametrize("attention", ["selective", "dense"])
-def test_the_answer_is_that_of_the_fast_path(attention):
-    model, batch = tiny(attention=attention, where_head=True), make_batch(1)
+@pytest.mark.parametrize(
+    "changes", [{"attention": "selective"}, {"attention": "dense"}, {"lip_sync": 16, "evidence": True}], ids=str
+)
+def test_the_answer_is_that_of_the_fast_path(changes):
+    model, batch = tiny(**changes, where_head=True), make_batch(1)
     with torch.inference_mode():
         expected = model(batch)
     output = look(model, read_streams(batch, model.specs)).output

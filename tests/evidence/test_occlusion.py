@@ -5,9 +5,11 @@ from statistics import median
 import torch
 
 from evidence.conftest import loaded_of, small_model
+from hashformer.config import load_config
 from hashformer.evidence.attention import look
 from hashformer.evidence.occlusion import HIDDEN_SHARE, occlude
 from hashformer.evidence.places import Places
+from hashformer.model import HashFormer
 from hashformer.model.inputs import read_streams
 from hashformer.model.tokens import spread_mask
 from model_batches import make_batch
@@ -45,20 +47,37 @@ def test_a_flat_map_explains_nothing(taught):
 
 
 def test_hidden_patches_never_reach_the_model(taught):
-    hidden = places_of(taught).spread(taught.mark[None])
-    keep = {taught.name: ~hidden}
-    model = taught.loaded.model
-    spoiled = {taught.name: taught.streams[taught.name]._replace(values=_noise_where(taught, hidden))}
-    with torch.inference_mode():
-        plain = model.answer(model.encode(taught.streams, keep)).logits["overall"]
-        other = model.answer(model.encode(spoiled, keep)).logits["overall"]
-    assert torch.equal(plain, other)
+    plain = check(taught, taught.mark.float())
+    other = occlude(
+        taught.loaded, spoiled(taught.streams, taught.name, taught.mark, taught.loaded), taught.name,
+        heat=taught.mark.float(), places=places_of(taught),
+    )  # fmt: skip
+    assert other.score_marked_hidden == plain.score_marked_hidden
+    assert other.scores_elsewhere_hidden != plain.scores_elsewhere_hidden
 
 
-def _noise_where(taught, hidden):
-    values = taught.streams[taught.name].values
-    mask = spread_mask(hidden, values.shape[1], taught.loaded.model.specs[taught.name])
-    return torch.where(mask, torch.randn(values.shape, generator=torch.Generator().manual_seed(5)), values)
+def test_hidden_sound_does_not_reach_the_comparison_with_the_lips_either():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        config = load_config("tiny").model.model_copy(update={"lip_sync": 16, "evidence": True})
+        loaded = loaded_of(HashFormer(config))
+    streams = read_streams(make_batch(1), loaded.model.specs)
+    mark = torch.zeros(5, 8, dtype=torch.bool)
+    mark[2] = True
+    options = {"heat": mark.float(), "places": Places(loaded.model.specs["audio"], 40)}
+    plain = occlude(loaded, streams, "audio", **options)
+    other = occlude(loaded, spoiled(streams, "audio", mark, loaded), "audio", **options)
+    assert other.score != plain.score
+    assert other.score_marked_hidden == plain.score_marked_hidden
+
+
+def spoiled(streams, name, mark, loaded):
+    """The streams with noise at the marked places of one of them."""
+    spec, values = loaded.model.specs[name], streams[name].values
+    hidden = Places(spec, values.shape[1] // spec.patch[0] * spec.grid[0] * spec.grid[1]).spread(mark[None])
+    noise = 3 * torch.randn(values.shape, generator=torch.Generator().manual_seed(5))
+    changed = torch.where(spread_mask(hidden, values.shape[1], spec), noise, values)
+    return {**streams, name: streams[name]._replace(values=changed)}
 
 
 def test_the_check_is_the_same_each_time(taught):

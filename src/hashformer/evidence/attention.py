@@ -36,7 +36,7 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
 
     Each encoded token starts with how steeply the logit depends on it. Layer by layer, last to first, it passes that
     on to the tokens that it attended to, by how far that attention moves the logit. So the fusion tokens hand on to
-    picture and sound what they gathered there.
+    picture and sound what they gathered there. What the comparison of lips and sound adds has no place on a map.
 
     Args:
         model: In eval mode.
@@ -55,7 +55,7 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
     with torch.enable_grad(), recorded(model) as layers:
         encoded = model.encode(streams)
         tokens = [part.tokens for part in (*encoded.streams.values(), *encoded.fusion.values())]
-        output = model.answer(encoded)
+        output = model.answer(encoded, model.compare(streams))
         weights = [block for layer in layers for block in layer]
         slopes = torch.autograd.grad(output.logits[head].sum(), [*tokens, *weights], allow_unused=True)
     slope_of = {id(x): slope for x, slope in zip([*tokens, *weights], slopes, strict=True) if slope is not None}
