@@ -64,7 +64,8 @@ def shoot(browser: Browser, address: str, clip: Path, target: Path, options: dic
     page.goto("/")
     page.set_input_files("#choose", clip)
     page.locator("#result .strip img").first.wait_for()
-    page.wait_for_function("document.querySelector('#result video')?.readyState > 1")
+    loaded = "(video) => video.readyState > 1 || new Promise((done) => video.addEventListener('loadeddata', done))"
+    page.locator("#result video").evaluate(f"async (video) => {{ await ({loaded})(video); }}")
     page.evaluate("view.place.go(1.5)")
     page.evaluate("scrollTo(0, document.querySelector('#files').offsetTop - 16)")
     time.sleep(0.5)  # the player draws its frame when it likes

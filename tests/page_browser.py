@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from service_process import until
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -91,6 +93,11 @@ def visitor(browser, address, **options):
     assert asked
     assert [url for url in asked if not url.startswith((f"{address}/", "blob:", "data:"))] == []
     assert wrong == []
+
+
+def wait_until(page, expression):
+    """Ask the page until it says yes. Playwright's own way evaluates text in the page, which its policy forbids."""
+    until(lambda: page.evaluate(expression))
 
 
 def _is_error(said):

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from page_browser import chromium, visitor
+from page_browser import chromium, visitor, wait_until
 from service_process import Server, until
 
 KEY = "a-key-that-opens-the-service"
@@ -87,7 +87,7 @@ def test_the_player_goes_along_with_the_timeline(page, talking):
     video = page.locator("#result video")
     video.wait_for()
     assert video.get_attribute("src").startswith("blob:"), "the file must not come from the service"
-    page.wait_for_function("document.querySelector('#result video').readyState > 0")
+    wait_until(page, "document.querySelector('#result video').readyState > 0")
     seek = page.get_by_role("slider", name="Place in the file")
     end_s = float(seek.get_attribute("aria-valuemax"))
     seek.click()
@@ -95,7 +95,7 @@ def test_the_player_goes_along_with_the_timeline(page, talking):
     assert video.evaluate("(video) => video.currentTime") == pytest.approx(end_s / 2, abs=0.1)
     assert page.locator(".readout").inner_text() == seek.get_attribute("aria-valuetext")
     video.evaluate("(video) => { video.currentTime = 0.25; }")
-    page.wait_for_function("document.querySelector('.seek').getAttribute('aria-valuetext').startsWith('0:00.2')")
+    wait_until(page, "document.querySelector('.seek').getAttribute('aria-valuetext').startsWith('0:00.2')")
 
 
 def test_bad_files_are_named_with_the_reason(running, page, no_film, tmp_path):
@@ -137,7 +137,7 @@ def test_with_the_keyboard_alone(running, page, talking):
         assert page.locator(".seek").get_attribute("aria-valuenow")[:3] == now
     page.keyboard.press("Home")
     page.keyboard.press(" ")
-    page.wait_for_function("document.querySelector('#result video').currentTime > 0")
+    wait_until(page, "document.querySelector('#result video').currentTime > 0")
     job_id = shown_id(page)
     page.on("dialog", lambda dialog: dialog.accept())
     page.evaluate("document.querySelector('#files-title').focus()")

@@ -12,7 +12,7 @@ from hashformer.report.document import make_document, to_json
 from hashformer.report.html import to_html
 from hashformer.results import ErrorRate, WeightsCard
 from hashformer.service.pages import page_policy, read_page
-from page_browser import CUT, NAMELESS, PALE, chromium, visitor
+from page_browser import CUT, NAMELESS, PALE, chromium, visitor, wait_until
 from report import detections
 
 ADDRESS = "http://hashformer.test"
@@ -225,5 +225,5 @@ def test_files_are_dropped_anywhere_and_large_ones_not_sent(visit):
     words = "Too large: the file has 1000001 bytes, the service takes up to 1000000 bytes."
     page.locator("#jobs .state", has_text=words).wait_for()
     page.locator(".job").nth(2).wait_for()
-    page.wait_for_function("entries.every(isOver)")
+    wait_until(page, "entries.every(isOver)")
     assert len(sent) == 1
