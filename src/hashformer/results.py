@@ -129,7 +129,7 @@ class HeatMap(Result):
         description="attention: that moved the score; where: the head that says of each patch whether it is forged"
     )
     values: list[list[float]] = Field(
-        description="rows from the top, 0–1: places on the face over all of the clip; for sound, high pitch first, by time"
+        description="rows from the top, 0–1: places on the face over the clip; for sound, high pitch first, by time"
     )
     occlusion: Occlusion
     picture_sha256: str | None = Field(None, description="of the JPEG file that the report shows")
