@@ -189,6 +189,7 @@ def test_a_full_queue_is_said_and_waited_for(running, page, voice, tmp_path):
         wait_for(page, name, "No verdict")
 
 
+@pytest.mark.slow
 def test_a_key_is_asked_for_and_a_lost_service_is_said(browser, server, voice):
     closed = server(api_keys=KEY)
     until(lambda: closed.client.get("/healthz").status_code in (200, 503))
