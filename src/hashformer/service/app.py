@@ -77,6 +77,8 @@ async def create(request: Request, service: Ours) -> Response:
 
 
 def _length(request: Request) -> int | None:
+    if "transfer-encoding" in request.headers:  # which then counts, whatever length is stated beside it
+        return None
     stated = request.headers.get("content-length", "")
     return int(stated) if stated.isdecimal() else None
 
