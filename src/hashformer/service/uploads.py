@@ -115,6 +115,9 @@ async def _receive(request: Request, form: FileForm, file: BinaryIO, settings: S
         n_file += len(found)
         if n_file > settings.max_upload_bytes or n_body > settings.max_upload_bytes + ENVELOPE_BYTES:
             raise too_large(settings.max_upload_bytes)
+        if n_body - n_file > ENVELOPE_BYTES:  # thousands of tiny fields would cost as much time as the largest file
+            message = f"the form holds more than {ENVELOPE_BYTES} bytes beside its file. Send the file alone."
+            raise RefusedError(422, "bad_form", message)
         waiting += found
         if len(waiting) >= WRITE_BYTES:
             await to_thread.run_sync(file.write, bytes(waiting))
