@@ -66,13 +66,16 @@ def _golomb(value: int) -> str:
 def png(width: int, height: int) -> bytes:
     """A picture that states a size and holds next to nothing of it."""
     parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(10**6)))]
-    body = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in
-            [*parts, (b"IEND", b"")])
+    body = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in [*parts, (b"IEND", b"")]
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
 def mkv_of_streams(n_streams: int) -> bytes:
     """A Matroska header that declares many tracks."""
+
     def track(i: int) -> bytes:
         video = element(b"\xe0", element(b"\xb0", b"\x40"), element(b"\xba", b"\x40"))
         number = i.to_bytes(3)
