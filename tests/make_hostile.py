@@ -89,14 +89,6 @@ def mkv_of_streams(n_streams: int) -> bytes:
     return kind + element(b"\x18\x53\x80\x67", info, tracks, pictures)
 
 
-def mp4_of_streams(film: bytes, n_streams: int) -> bytes:
-    """An MP4 whose first track is there many times over."""
-    start, end = find_box(film, b"moov")
-    first, last = find_box(film, b"trak")
-    moov = film[start + 8 : first] + film[first:last] * n_streams
-    return film[:start] + box(b"moov", moov) + film[end:]
-
-
 def find_box(film: bytes, kind: bytes, begin: int = 0) -> tuple[int, int]:
     """Where the first box of a kind starts and ends."""
     start = film.index(kind, begin) - 4
@@ -159,12 +151,3 @@ def playlists(target: str) -> dict[str, bytes]:
         "rtsp.mov": b"RTSPtext\r\n" + target.encode(),
         "asx.wmv": f'<ASX version="3.0"><ENTRY><REF HREF="{target}"/></ENTRY></ASX>'.encode(),
     }
-
-
-def noisy(film: bytes, seed: int, share: float = 0.002) -> bytes:
-    """The film with some of its bytes replaced, wherever they stand."""
-    rng = random.Random(seed)
-    content = bytearray(film)
-    for _ in range(max(1, int(share * len(film)))):
-        content[rng.randrange(len(film))] = rng.randrange(256)
-    return bytes(content)

@@ -12,8 +12,6 @@ from make_hostile import (
     find_box,
     id3,
     mkv_of_streams,
-    mp4_of_streams,
-    noisy,
     patched,
     playlists,
     png,
@@ -24,7 +22,7 @@ from make_hostile import (
 )
 from make_media import fast_start, flash_and_beep, remux, sound_only
 
-UNREADABLE, TOO_LONG, DONE, MEMORY = "unreadable", "too_long", "done", "memory"
+UNREADABLE, TOO_LONG, DONE = "unreadable", "too_long", "done"
 Files = dict[str, tuple[bytes, set[str]]]
 YEARS_S = 10**8
 MP4 = struct.pack(">I4s8s", 16, b"ftyp", b"isomiso2")
@@ -133,19 +131,3 @@ def _times(whole: bytes, folder: Path) -> Files:
         "years-apart.mp4": (apart, {TOO_LONG, DONE}),
         "hurried.avi": (avi(b"MPNG", [png(64, 64)] * 50, fps=2**31 - 1), {DONE}),
     }
-
-
-def slow(folder: Path) -> Files:
-    """Those that take their time: large pictures, much memory, noise in real films."""
-    film = flash_and_beep(folder / "film.mp4", duration_s=1.0, at_s=(0.4,))
-    mkv = remux(film, folder / "film.mkv")
-    found: Files = {
-        "largest.avi": (avi(b"MPNG", [png(8192, 8192)] * 5, size=(8192, 8192)), {DONE, MEMORY, UNREADABLE}),
-        "streams.mp4": (mp4_of_streams(film.read_bytes(), 10_000), {DONE, UNREADABLE}),
-        "packed-index.mov": (compressed_header(2**30), {UNREADABLE, MEMORY}),
-    }
-    for path in (film, mkv):
-        content = path.read_bytes()
-        found |= {f"noise-{seed}{path.suffix}": (noisy(content, seed), {DONE, UNREADABLE, TOO_LONG})
-                  for seed in range(12)}  # fmt: skip
-    return found
