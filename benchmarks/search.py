@@ -83,8 +83,7 @@ def _recall(
     names = [name for name, file in masters.items() if file.streams]
     codes = [profile.encode(masters[name]) for name in names]
     bank = Bank(codes)
-    on_index = measure(codes)
-    chance = profile.chance or on_index
+    chance = measure(codes)
     bits = {name: round(_entropy(stream.codes), 1) for name, stream in bank.streams.items()}
     spreads = {name: f"{spread.mean:.1f} ± {spread.sd:.1f}" for name, spread in chance.spreads.items()}
     print(json.dumps({"codes": way, "indexed": len(names), "entropy_bits": bits, "distance_of_others": spreads}))
@@ -92,7 +91,7 @@ def _recall(
         queries = {name: profile.encode(coded[kind, name]) for name in names if (kind, name) in coded}
         print(json.dumps({"codes": way, "copy": kind, **_score(queries, names, bank, chance, copy.trim_s)}), flush=True)
     others = {name: profile.encode(file) for (kind, name), file in coded.items() if kind == FITTING}
-    found = sum(_is_found(find(file, bank, on_index.spreads), on_index, len(names)) for file in others.values())
+    found = sum(_is_found(find(file, bank, chance.spreads), chance, len(names)) for file in others.values())
     print(json.dumps({"codes": way, "unknown_videos": len(others), "found_wrongly": found}), flush=True)
 
 

@@ -49,9 +49,9 @@ def voices(tmp_path_factory):
     folder = tmp_path_factory.mktemp("voices")
     for number in range(N_VOICES):
         rng = np.random.default_rng(number)
-        sound = speech_like(3.0)
+        sound = speech_like(5.0)
         filtered = np.convolve(sound, rng.standard_normal(8) * np.exp(-np.arange(8) / 3), mode="same")
-        steps = np.repeat(rng.uniform(0.2, 1, 30), 1600)[: len(filtered)]
+        steps = np.repeat(rng.uniform(0.2, 1, 50), 1600)[: len(filtered)]
         write_audio(
             folder / f"voice {number:02d}.wav",
             (0.5 * filtered * steps / np.abs(filtered).max()).astype(np.float32),

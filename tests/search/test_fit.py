@@ -52,7 +52,7 @@ def test_too_few_videos_are_refused(vectors):
     with pytest.raises(ConfigError, match=f"19 videos gave codes, at least {MIN_FILES} different ones"):
         fit_profile(vectors[:19], bits=64, fitted_on="made")
     empty = [replace(made_codes(seed), streams={}) for seed in range(30)]
-    with pytest.raises(ConfigError, match="0 videos are coded"):
+    with pytest.raises(ConfigError, match="0 videos have 8 windows or more"):
         measure(empty)
 
 
@@ -70,3 +70,9 @@ def test_more_is_expected_of_a_larger_index():
     assert chance.expected(5.0, 1000) == pytest.approx(10 * chance.expected(5.0, 100))
     assert chance.expected(9.0, 100) < chance.expected(5.0, 100)
     assert np.isfinite(chance.expected(-1e6, 100))
+
+
+def test_short_videos_give_a_map_and_no_threshold():
+    profile = fit_profile([made_vectors(seed, seconds=2) for seed in range(30)], bits=64, fitted_on="made")
+    assert set(profile.maps) == {"audio", "landmarks", "video"}
+    assert profile.chance is None

@@ -152,10 +152,11 @@ def fit(
     device: Device = "cpu",
     workers: Workers = 1,
 ) -> None:
-    """Make an empty index whose codes are spread evenly over ordinary videos, and whose threshold is measured on them.
+    """Make an empty index whose codes are spread evenly over ordinary videos.
 
-    Name at least 20 videos of different people and places, of the kind that will be searched for. Without this an
-    index takes the model's own codes and measures its threshold on its own files, once it holds 20.
+    Name at least 20 videos of different people and places, of the kind that will be searched, 4.5 s or longer. Its
+    threshold is measured on them until it holds 20 files itself. Without this an index takes the model's own codes,
+    and finds nothing before it holds 20 files.
     """
     words = Console(stderr=True, highlight=False)
     paths = _media(files, words)
@@ -176,6 +177,8 @@ def fit(
         with HashIndex(folder, coder, profile=profile, create=True):
             pass
     typer.echo(f"{folder}: an empty index, fitted to {len(vectors):,} videos")
+    if profile.chance is None:
+        words.print("Too few of them last 4.5 s: it finds nothing before it holds 20 files of that length.")
 
 
 def _media(files: Sequence[Path], words: Console) -> list[Path]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hashformer.errors import ConfigError
 from hashformer.search.bank import Bank, BankStream
 from hashformer.search.codes import FileCodes, FileVectors
-from hashformer.search.match import find
+from hashformer.search.match import COUNTED, find
 from hashformer.search.profile import Chance, CodeMap, Profile, Spread
 
 MIN_FILES = 20
@@ -27,6 +27,8 @@ the root of n; from 20,000 simulated samples."""
 
 def fit_profile(files: Iterable[FileVectors], *, bits: int, fitted_on: str, seed: int = 0) -> Profile:
     """Fit maps to ordinary videos, and measure on the same videos what is usual.
+
+    With fewer than `MIN_FILES` videos of `COUNTED` windows there is a map, and nothing is measured.
 
     A network's own codes leave most bits the same for all videos. The map whitens the pooled tokens, so that no
     direction counts for more than another, and takes the signs of `bits` random projections of them.
@@ -49,8 +51,8 @@ def fit_profile(files: Iterable[FileVectors], *, bits: int, fitted_on: str, seed
         if len(vectors := [file.streams[stream].vectors for file in coded if stream in file.streams]) >= MIN_FILES
     }
     profile = Profile(maps=maps, fitted_on=fitted_on)
-    chance = measure([profile.encode(file) for file in coded])
-    return profile.model_copy(update={"chance": chance})
+    codes = [profile.encode(file) for file in coded]
+    return profile.model_copy(update={"chance": measure(codes) if measurable(codes) else None})
 
 
 def _whitened(files: Sequence[NDArray[np.float32]], bits: int, seed: int) -> CodeMap:
@@ -65,6 +67,11 @@ def _whitened(files: Sequence[NDArray[np.float32]], bits: int, seed: int) -> Cod
     return CodeMap.of(matrix, -matrix @ mean)
 
 
+def measurable(files: Sequence[FileCodes]) -> bool:
+    """Whether enough videos are as long as a match counts for: shorter ones have less in common by chance."""
+    return sum(file.n_windows >= COUNTED for file in files) >= MIN_FILES
+
+
 def measure(files: Sequence[FileCodes], *, seed: int = 0) -> Chance:
     """Measure what different videos have in common.
 
@@ -73,15 +80,18 @@ def measure(files: Sequence[FileCodes], *, seed: int = 0) -> Chance:
     of such a fit, doi:10.1073/pnas.87.6.2264.
 
     Args:
-        files: Different videos.
+        files: Different videos; those of fewer than `COUNTED` windows are passed over.
         seed: Of the pairs and, of very many files, of those that are looked at.
 
     Raises:
-        ConfigError: If there are fewer than `MIN_FILES`.
+        ConfigError: If fewer than `MIN_FILES` are left.
     """
-    coded = [file for file in files if file.n_windows]
+    coded = [file for file in files if file.n_windows >= COUNTED]
     if len(coded) < MIN_FILES:
-        raise ConfigError(f"{len(coded)} videos are coded, at least {MIN_FILES} different ones are needed: add more.")
+        raise ConfigError(
+            f"{len(coded)} videos have {COUNTED} windows or more, at least {MIN_FILES} different ones are needed: "
+            "add more."
+        )
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(coded), min(N_MEASURED, len(coded)), replace=False)
     bank = Bank([coded[place] for place in sorted(chosen)])

@@ -12,8 +12,8 @@ from hashformer.results import WeightsInfo
 from hashformer.search.bank import Bank
 from hashformer.search.coder import Coder
 from hashformer.search.codes import FileCodes, FileVectors
-from hashformer.search.fit import MIN_FILES, measure
-from hashformer.search.match import Match, find
+from hashformer.search.fit import MIN_FILES, measurable, measure
+from hashformer.search.match import COUNTED, Match, find
 from hashformer.search.profile import Chance, Profile
 from hashformer.search.store import Entry, Store
 
@@ -22,6 +22,8 @@ MAX_EXPECTED = 0.01
 N_SHOWN = 10
 PROFILE_KEY = "search"
 """Under which a weight file may hold a profile among its extra notes."""
+NOTHING = "nothing in the file could be coded: no face and no sound that is good enough"
+UNMEASURED = "and of that nothing was measured: the videos that the index was fitted to lack it"
 _logger = logging.getLogger(__name__)
 
 
@@ -116,8 +118,12 @@ class HashIndex:
             self._bank = Bank(self._store.read())
         codes = self.profile.encode(query)
         bank, chance = self._bank, self._chance(self._bank)
-        if chance is None or (reason := _unreadable(codes, chance)) is not None:
-            return self._answer(codes, [], _too_few(len(bank.files)) if chance is None else reason)
+        if not codes.n_windows:
+            return self._answer(codes, [], NOTHING)
+        if chance is None:
+            return self._answer(codes, [], _too_few(len(bank.files)))
+        if not codes.streams.keys() & chance.spreads.keys():
+            return self._answer(codes, [], f"the file has only {' and '.join(codes.streams)}, {UNMEASURED}")
         found = [_found(match, bank, chance) for match in find(codes, bank, chance.spreads)[:N_SHOWN]]
         return self._answer(codes, found, None)
 
@@ -136,12 +142,11 @@ class HashIndex:
         )
 
     def _chance(self, bank: Bank) -> Chance | None:
-        """What is usual between different videos: as fitted, else as measured on the index when it has doubled."""
-        if self.profile.chance is not None:
+        """What is usual between different videos: measured on the index, anew when it has doubled, else as fitted."""
+        if not measurable(bank.files):
             return self.profile.chance
         kept = self._store.chance
-        n_files = sum(bool(file.n_windows) for file in bank.files)
-        if n_files < MIN_FILES or (kept is not None and n_files < 2 * kept.n_files):
+        if kept is not None and sum(file.n_windows >= COUNTED for file in bank.files) < 2 * kept.n_files:
             return kept
         chance = measure(bank.files)
         try:
@@ -159,20 +164,9 @@ class HashIndex:
 
 def _too_few(n_files: int) -> str:
     return (
-        f"the index holds {n_files} files and nothing is known of what different videos have in common: "
-        f"at least {MIN_FILES} are needed, or an index made by `hashformer index fit`"
+        f"the index holds {n_files} files and nothing is known of what different videos have in common: at least "
+        f"{MIN_FILES} of {COUNTED} windows (4.5 s) are needed, in it or in `hashformer index fit` when it is made"
     )
-
-
-def _unreadable(codes: FileCodes, chance: Chance) -> str | None:
-    if not codes.n_windows:
-        return "nothing in the file could be coded: no face and no sound that is good enough"
-    if not codes.streams.keys() & chance.spreads.keys():
-        return (
-            f"the file has only {' and '.join(codes.streams)}, and of that nothing was measured: the videos that the "
-            "index was fitted to lack it"
-        )
-    return None
 
 
 def profile_of(coder: Coder) -> Profile:

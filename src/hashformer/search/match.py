@@ -18,6 +18,8 @@ OFFSET_STEP_S = 0.25
 """Votes whose offsets differ by less are for the same one: half of what lies between two windows."""
 DRIFT = 1.0
 """Standard deviations that a window must be nearer than chance to count for a match rather than against it."""
+COUNTED = 8
+"""Windows that a match counts for at most: two videos that look alike by chance look alike for minutes."""
 CAP = 4.0
 """No window counts for more than so many: one odd window must not stand for a copy."""
 
@@ -28,7 +30,7 @@ class Match:
 
     Attributes:
         place: Of the file in the bank.
-        evidence: By how much the matching windows are nearer than chance, summed; see `Chance`.
+        evidence: By how much the matching windows are nearer than chance, summed over at most `COUNTED`; see `Chance`.
         distance: Mean share of bits in which matching windows differ, 0 to 1.
         offset_s: Time in the known file less time in the query.
         start_s: Where the match begins in the query.
@@ -56,12 +58,13 @@ def find(query: FileCodes, bank: Bank, spreads: Mapping[str, Spread], *, without
         spreads: What is usual between different videos; a stream that it lacks is not read.
         without: Place of a file that is passed over: the query itself, where chance is measured.
     """
-    best: dict[int, Match] = {}
+    best: dict[int, tuple[float, Match]] = {}
     for place, offset_s in _candidates(query, bank, spreads, without):
-        match = _compare(query, bank, place, offset_s, spreads)
-        if match is not None and (place not in best or match.evidence > best[place].evidence):
-            best[place] = match
-    return sorted(best.values(), key=lambda match: (-match.evidence, match.place))
+        total, match = _compare(query, bank, place, offset_s, spreads)
+        # Which offset is right, every window helps to tell; how sure the match is, only so many.
+        if match is not None and (place not in best or total > best[place][0]):
+            best[place] = total, match
+    return sorted((match for _, match in best.values()), key=lambda match: (-match.evidence, match.place))
 
 
 def _candidates(
@@ -87,8 +90,10 @@ def _candidates(
     return [(int(keys[0, i]), float(keys[1, i] * OFFSET_STEP_S)) for i in order if votes[i] > 0]
 
 
-def _compare(query: FileCodes, bank: Bank, place: int, offset_s: float, spreads: Mapping[str, Spread]) -> Match | None:
-    """Lay the query on a file at an offset, and find the stretch that speaks most for a copy."""
+def _compare(
+    query: FileCodes, bank: Bank, place: int, offset_s: float, spreads: Mapping[str, Spread]
+) -> tuple[float, Match | None]:
+    """Lay the query on a file at an offset, and find the stretch that speaks most for a copy, and how much."""
     nearness: dict[float, list[float]] = {}
     shares: dict[float, list[float]] = {}
     for name, codes in query.streams.items():
@@ -99,17 +104,17 @@ def _compare(query: FileCodes, bank: Bank, place: int, offset_s: float, spreads:
             nearness.setdefault(start_s, []).append(float(_nearness(np.array(distance), spreads[name])))
             shares.setdefault(start_s, []).append(distance / (8 * codes.codes.shape[1]))
     if not nearness:
-        return None
+        return 0.0, None
     starts = sorted(nearness)
     # Streams of a window are summed: each tells something of its own.
     gains = [min(sum(nearness[start]), CAP * len(nearness[start])) - DRIFT * len(nearness[start]) for start in starts]
-    evidence, first, last = _best_stretch(gains)
+    total, first, last = _best_stretch(gains)
     inside = [start for start, gain in zip(starts[first:last], gains[first:last], strict=True) if gain > 0]
     if not inside:
-        return None
-    return Match(
+        return 0.0, None
+    return total, Match(
         place=place,
-        evidence=evidence,
+        evidence=total * min(1.0, COUNTED / (last - first)),
         distance=float(np.mean([share for start in inside for share in shares[start]])),
         offset_s=offset_s,
         start_s=inside[0],

@@ -73,7 +73,7 @@ class Profile(_Plain):
 
     Attributes:
         maps: For each stream; empty: the model's own codes are taken.
-        chance: Measured on the videos that the maps were fitted to; None: an index measures it on its own files.
+        chance: Measured on the videos that the maps were fitted to, for as long as an index has too few of its own.
         fitted_on: Those videos, in words.
     """
 
