@@ -132,9 +132,10 @@ def test_with_the_keyboard_alone(running, page, talking):
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "result-name"
     tab_to(page, ".seek")
-    for key, now in (("ArrowRight", "1.0"), ("End", "2.0"), ("ArrowLeft", "1.0"), ("Home", "0.0"), ("PageUp", "2.0")):
+    for key, now_s in (("ArrowRight", 1), ("End", 2), ("ArrowLeft", 1), ("Home", 0), ("PageUp", 2)):
         page.keyboard.press(key)
-        assert page.locator(".seek").get_attribute("aria-valuenow")[:3] == now
+        # Sound may end a little after the picture, and the player goes no further than it can play.
+        assert float(page.locator(".seek").get_attribute("aria-valuenow")) == pytest.approx(now_s, abs=0.15)
     page.keyboard.press("Home")
     page.keyboard.press(" ")
     wait_until(page, "document.querySelector('#result video').currentTime > 0")
