@@ -32,6 +32,7 @@ def run_server(settings: ServiceSettings, *, on_listen: Callable[[str], None]) -
         service = Service(settings, on_end=lambda: setattr(server, "should_exit", True))
         config = uvicorn.Config(
             make_app(service),
+            http="h11",  # bounds the size of headers; httptools, where it is installed, does not
             log_config=None,
             access_log=False,  # it would hold who asked for which job
             server_header=False,
