@@ -38,7 +38,7 @@ def test_a_file_that_takes_too_much_memory_fails_by_name(server, tmp_path, man):
 
     from make_faces import film
 
-    pictures = [cv2.resize(picture, (6400, 5120)) for picture in man[:4]]
+    pictures = [cv2.resize(picture, (4480, 3584)) for picture in man[:4]]
     large = film(tmp_path / "large.mp4", pictures)
     running = server(worker_memory_bytes=700_000_000)
     job = running.ended(running.accept(large))
