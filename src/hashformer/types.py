@@ -117,6 +117,20 @@ class Batch:
         return replace(self, **moved, present={name: mask.to(device) for name, mask in self.present.items()})
 
 
+class Seen(NamedTuple):
+    """What single frames of a batch show by themselves.
+
+    Attributes:
+        logit: The picture is forged, (B,); 0 where no frame is there.
+        places: A place of a frame is forged, logits (B, t, rows, columns).
+        present: Which of the frames are there, (B, t) bool.
+    """
+
+    logit: Tensor
+    places: Tensor
+    present: Tensor
+
+
 class ModelOutput(NamedTuple):
     """What the model answers for a batch.
 
@@ -133,6 +147,7 @@ class ModelOutput(NamedTuple):
             `tokens["video"]`; None without video or if the model has no such head.
         lags: How well lips and sound fit at each lag, logits (B, lags), the sound early to late; None without both
             or if the model does not compare them.
+        seen: What single frames show by themselves; None without video or if the model does not look at them so.
     """
 
     logits: dict[str, Tensor]
@@ -144,3 +159,4 @@ class ModelOutput(NamedTuple):
     method_logits: Tensor | None = None
     where: Tensor | None = None
     lags: Tensor | None = None
+    seen: Seen | None = None

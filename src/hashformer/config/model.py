@@ -32,8 +32,12 @@ class ModelConfig(Settings):
     where_head: bool = Field(False, description="true: each video token says whether it shows something forged")
     evidence: bool = Field(
         False,
-        description="true: the video head also reads the where head's map, the overall head the other heads' answers",
+        description="true: the video head also reads the where head's map, the overall head only the others' answers",
     )
+    traces: tuple[int, ...] = Field(
+        (), description="channels of the small network on single frames, at a half, a quarter, …; none: no such network"
+    )
+    trace_frames: int = Field(2, ge=0, description="frames of each tubelet that it looks at; 0: all")
 
     stem: Literal["linear", "conv", "mobile"] = Field(
         "linear", description="how patches become tokens; mobile: EfficientNet-Lite0 on frames, conv on sound"
@@ -92,6 +96,13 @@ class ModelConfig(Settings):
             raise ValueError(f"high_pass belongs to stem=conv, got stem={self.stem}")
         if self.stem_fold > 1 and (self.stem != "conv" or self.video_patch_px % self.stem_fold):
             raise ValueError(f"stem_fold={self.stem_fold} belongs to stem=conv and must divide video_patch_px")
+        if self.traces and ("video" not in self.modalities or self.video_size_px % 2 ** len(self.traces)):
+            raise ValueError(
+                f"traces={self.traces} needs the modality video and halves the crop {len(self.traces)} times, "
+                f"which video_size_px={self.video_size_px} does not allow"
+            )
+        if self.trace_frames > self.video_patch_frames:
+            raise ValueError(f"trace_frames={self.trace_frames} is above video_patch_frames={self.video_patch_frames}")
         if self.lip_sync and not {"audio", "landmarks"} <= set(self.modalities):
             raise ValueError(f"lip_sync={self.lip_sync} needs the modalities audio and landmarks")
         if self.stem == "mobile" and self.video_patch_px not in {8, 16, 32}:

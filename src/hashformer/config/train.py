@@ -52,6 +52,9 @@ class RunConfig(Settings):
 
     steps: int = Field(2000, ge=1, description="of the optimiser; a whole number of epochs")
     steps_per_epoch: int = Field(200, ge=1, description="then validation and checkpoint; a run resumes there")
+    best: Literal["overall", "video", "audio", "sync"] = Field(
+        "overall", description="head by whose AUC over validation files the best epoch is chosen"
+    )
     patience: int = Field(0, ge=0, description="epochs without a better validation after which to stop; 0: never")
     batch_size: int = Field(16, ge=1, description="clips a step on each device")
     workers: int = Field(0, ge=0, description="processes that load, for each device")
@@ -105,10 +108,10 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.stage == "pretrain" and self.losses.cls_loss_weight:
-            raise ValueError("losses.cls_loss_weight must be 0 in stage pretrain, which knows no labels")
-        if self.stage == "finetune" and not self.losses.cls_loss_weight:
-            raise ValueError("losses.cls_loss_weight must be above 0 in stage finetune")
+        if self.stage == "pretrain" and self.losses.needs_labels:
+            raise ValueError("stage pretrain has no labels: losses.cls_loss_weight and trace_loss_weight must be 0")
+        if self.stage == "finetune" and not self.losses.needs_labels:
+            raise ValueError("losses.cls_loss_weight or trace_loss_weight must be above 0 in stage finetune")
         return self
 
     @property

@@ -25,6 +25,9 @@ class LossConfig(Settings):
     lag_loss_weight: float = Field(
         0.0, ge=0, description="lips and sound fit best at lag 0 where they belong together; needs model.lip_sync"
     )
+    trace_loss_weight: float = Field(
+        0.0, ge=0, description="which places of single frames are forged, and which clips; needs model.traces"
+    )
     pair_loss_weight: float = Field(0.0, ge=0, description="a forgery's logits above those of the clip it was made of")
 
     contrast_intra: bool = Field(True, description="align two views of one stream")
@@ -65,13 +68,25 @@ class LossConfig(Settings):
             raise ValueError(
                 f"decoder_width={self.decoder_width} must be an even multiple of decoder_heads={self.decoder_heads}"
             )
-        if (self.where_loss_weight or self.pair_loss_weight) and not self.cls_loss_weight:
-            raise ValueError("where_loss_weight and pair_loss_weight add to classification: set cls_loss_weight too")
+        if self.where_loss_weight and not self.cls_loss_weight:
+            raise ValueError("where_loss_weight adds to classification: set cls_loss_weight too")
+        if self.pair_loss_weight and not (self.cls_loss_weight or self.trace_loss_weight):
+            raise ValueError("pair_loss_weight adds to classification or traces: set cls_loss_weight or trace_loss_weight too")
         if self.contrast_loss_weight and not (self.contrast_intra or self.contrast_inter):
             raise ValueError("contrast_loss_weight is set, but contrast_intra and contrast_inter are both off")
         if self.distill_loss_weight and not (self.distill_masked or self.distill_cross):
             raise ValueError("distill_loss_weight is set, but distill_masked and distill_cross are both off")
         return self
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether a loss reads encoded tokens of whole clips."""
+        return bool(self.cls_loss_weight or self.contrast_loss_weight or self.distill_loss_weight)
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether a loss reads labels."""
+        return bool(self.cls_loss_weight or self.trace_loss_weight)
 
     @property
     def needs_second_view(self) -> bool:

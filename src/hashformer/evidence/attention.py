@@ -55,7 +55,7 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
     with torch.enable_grad(), recorded(model) as layers:
         encoded = model.encode(streams)
         tokens = [part.tokens for part in (*encoded.streams.values(), *encoded.fusion.values())]
-        output = model.answer(encoded, model.compare(streams))
+        output = model.answer(encoded, model.look(streams))
         weights = [block for layer in layers for block in layer]
         slopes = torch.autograd.grad(output.logits[head].sum(), [*tokens, *weights], allow_unused=True)
     slope_of = {id(x): slope for x, slope in zip([*tokens, *weights], slopes, strict=True) if slope is not None}

@@ -60,7 +60,7 @@ def _scores(loaded: LoadedModel, streams: Mapping[str, Stream], keep: Mapping[st
     with torch.inference_mode():
         repeated = {stream: _repeated(one, number) for stream, one in streams.items()}
         seen = {stream: _hidden(one, keep.get(stream), loaded.model.specs[stream]) for stream, one in repeated.items()}
-        output = loaded.model.answer(loaded.model.encode(repeated, keep), loaded.model.compare(seen))
+        output = loaded.model.answer(loaded.model.encode(repeated, keep), loaded.model.look(seen))
         scores: list[float] = loaded.scores(output)["overall"].tolist()
     return [round(score, 6) for score in scores]
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 from hashformer.config import LossConfig
 from hashformer.losses.classification import binary_loss, head_labels, method_loss
 from hashformer.losses.contrastive import AlignmentSettings, alignment_loss, balance_loss
-from hashformer.losses.dense import pair_parts, where_loss
+from hashformer.losses.dense import pair_parts, places_loss, where_loss
 from hashformer.losses.distillation import embedding_loss
 from hashformer.losses.gather import View, total_over_devices, world_size
 from hashformer.losses.reconstruction import reconstruction_loss
@@ -19,7 +19,7 @@ from hashformer.model.encoder import Encoded
 from hashformer.model.inputs import Stream
 from hashformer.model.lipsync import lag_loss
 from hashformer.model.tokens import Segment, kept_index, patch_present, patches
-from hashformer.types import ModelOutput
+from hashformer.types import ModelOutput, Seen
 
 INTER_PAIRS = (("audio", "video"), ("landmarks", "video"), ("audio", "landmarks"))
 """Streams of one clip that are aligned."""
@@ -242,6 +242,45 @@ def lag_term(output: ModelOutput, labels: Mapping[str, Tensor]) -> Term:
     return _term(value, {"clips": value}, {})
 
 
+def trace_term(
+    model: HashFormer,
+    config: LossConfig,
+    seen: Seen | None,
+    labels: Mapping[str, Tensor],
+    masks: Tensor | None,
+    pairs: Tensor | None,
+) -> Term:
+    """Single frames by themselves: which clips are forged, where, and each above the clip that it was made of.
+
+    Args:
+        model: Keeps an empty sum in the graph.
+        config: Smoothing, margin, and the weight of pairs beside the labels.
+        seen: Of the model; None without a picture.
+        labels: `video` is read, (B,).
+        masks: As for `places_loss`; None if they are known of no clip.
+        pairs: As for `pair_parts`; None if there are none.
+    """
+    if seen is None:
+        nothing = torch.stack([weight.sum() * 0 for weight in model.parameters() if weight.requires_grad]).sum()
+        return _term(nothing, {}, {"clips": "no clip of the batch has a picture"})
+    there = {"video": seen.present.any(1)}
+    truth = {"video": labels["video"].to(seen.logit)}
+    if masks is None:
+        masks = seen.logit.new_full((len(seen.logit), 1, 1, 1), float("nan"))
+    parts = {
+        "clips": binary_loss(seen.logit, truth["video"], there["video"], smoothing=config.label_smoothing),
+        "places": places_loss(seen.places, masks, seen.present, smoothing=config.label_smoothing),
+    }
+    value = parts["clips"] + parts["places"]
+    ranked = pair_parts(
+        {"video": seen.logit}, there, truth, _table_of_pairs(pairs, seen.logit), margin=config.pair_margin
+    )
+    if ranked:
+        parts["pairs"] = ranked["video"]
+        value = value + config.pair_loss_weight * ranked["video"]
+    return _term(value, parts, {})
+
+
 def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tensor], pairs: Tensor | None) -> Term:
     """Mean over the heads for which there are pairs.
 
@@ -253,8 +292,7 @@ def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tens
     """
     here = {name: mask.any(1) for name, mask in output.token_present.items()}
     wanted = head_labels(labels, here)
-    if pairs is None:
-        pairs = torch.zeros(0, 2, dtype=torch.int64, device=next(iter(here.values())).device)
+    pairs = _table_of_pairs(pairs, next(iter(output.logits.values())))
     parts = pair_parts(output.logits, output.valid, wanted, pairs, margin=config.pair_margin)
     value = torch.stack([logit.sum() * 0 for logit in output.logits.values()]).sum()
     if parts:
@@ -263,6 +301,11 @@ def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tens
         head: "no pair of a real clip and a forgery counts for it" for head in output.logits if head not in parts
     }
     return _term(value, parts, skipped)
+
+
+def _table_of_pairs(pairs: Tensor | None, like: Tensor) -> Tensor:
+    """The pairs, or an empty table of them."""
+    return torch.zeros(0, 2, dtype=torch.int64, device=like.device) if pairs is None else pairs
 
 
 def clean_encoding(model: HashFormer, streams: Mapping[str, Stream], *, with_fusion: bool) -> Encoded:

@@ -19,6 +19,7 @@ from hashformer.losses.terms import (
     mae_term,
     masked_embedding_parts,
     pair_term,
+    trace_term,
     views_of,
     where_term,
 )
@@ -37,7 +38,7 @@ class Losses(NamedTuple):
 
     Attributes:
         total: Weighted sum, to call `backward` on.
-        named: Each term whose weight is not 0, before its weight: contrast, distill, mae, cls, where, pair.
+        named: Each term whose weight is not 0, before its weight: contrast, distill, mae, cls, where, lag, trace, pair.
         parts: What the terms are made of, as `term/part`.
         skipped: Parts that could not be computed for this batch, as `term/part`, and why.
         output: What the model answered for the clips; None without classification.
@@ -67,6 +68,8 @@ class Objective(nn.Module):
             raise ValueError("where_loss_weight is set, but the model has no head for it: set model.where_head")
         if config.lag_loss_weight and model.lip_sync is None:
             raise ValueError("lag_loss_weight is set, but the model compares no lips with sound: set model.lip_sync")
+        if config.trace_loss_weight and model.traces is None:
+            raise ValueError("trace_loss_weight is set, but the model looks for no traces: set model.traces")
         self.model = model
         self.config = config
         shape = model.config
@@ -122,22 +125,25 @@ class Objective(nn.Module):
         config = self.config
         if config.needs_second_view and second is None:
             raise ValueError("contrast_intra aligns two views of each clip: pass second=, or switch it off")
-        if config.cls_loss_weight and labels is None:
-            raise ValueError("classification needs labels=, or cls_loss_weight: 0")
+        if config.needs_labels and labels is None:
+            raise ValueError("classification and traces need labels=, or cls_loss_weight and trace_loss_weight: 0")
         if self.training and config.modality_dropout:
             batch = drop_modalities(batch, config.modality_dropout, generator=generator)
         streams = read_streams(batch, self.model.specs)
         terms: dict[str, Term] = {}
         output = None
-        if config.cls_loss_weight or config.contrast_loss_weight or config.distill_loss_weight:
+        looks = self.model.look(streams) if config.needs_labels else None
+        if config.reads_tokens:
             clean = clean_encoding(self.model, streams, with_fusion=config.cls_loss_weight > 0)
-            if config.cls_loss_weight:
-                output = self.model.answer(clean, self.model.compare(streams))
+            if config.cls_loss_weight and looks is not None:
+                output = self.model.answer(clean, looks)
                 terms |= self._labelled(output, labels or {}, batch, masks=masks, pairs=pairs)
             if config.contrast_loss_weight:
                 terms["contrast"] = self._contrast(clean, output, second)
             if self.predictors is not None:
                 terms["distill"] = self._distill(self.predictors, streams, clean, generator)
+        if config.trace_loss_weight and looks is not None:
+            terms["trace"] = trace_term(self.model, config, looks.seen, labels or {}, masks, pairs)
         if config.mae_loss_weight:
             terms["mae"] = self._mae(streams, generator)
         return self._sum(terms, output)

@@ -1,6 +1,7 @@
 """HashFormer: a batch of clips in, logits, tokens and codes out."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +10,19 @@ from hashformer.config import ModelConfig
 from hashformer.model.attention import GroupPool
 from hashformer.model.encoder import Encoded, Encoder
 from hashformer.model.hashing import HashHead
-from hashformer.model.heads import Heads, soft_maximum
+from hashformer.model.heads import Heads, Told, soft_maximum
 from hashformer.model.inputs import Stream, read_streams, stream_specs
 from hashformer.model.lipsync import MOTION, Lags, LipSync
 from hashformer.model.tokens import Segment, Tokenizer
-from hashformer.types import Batch, ModelOutput
+from hashformer.model.traces import Traces
+from hashformer.types import Batch, ModelOutput, Seen
+
+
+class Looks(NamedTuple):
+    """What is told without tokens; None what is not there, or not looked at by this model."""
+
+    lags: Lags | None
+    seen: Seen | None
 
 
 class HashFormer(nn.Module):
@@ -47,6 +56,7 @@ class HashFormer(nn.Module):
                 reach=config.lip_sync_lags,
                 motion=config.landmark_motion or MOTION,
             )
+        self.traces = Traces(self.specs["video"], config.traces, frames=config.trace_frames) if config.traces else None
         self.where_head = nn.Linear(config.width, 1) if config.where_head and "video" in names else None
 
     def forward(
@@ -76,13 +86,16 @@ class HashFormer(nn.Module):
         if batch is None:
             batch = Batch(audio=audio, video=video, landmarks=landmarks, present=present or {})
         streams = read_streams(batch, self.specs)
-        return self.answer(self.encode(streams), self.compare(streams))
+        return self.answer(self.encode(streams), self.look(streams))
 
-    def compare(self, streams: Mapping[str, Stream]) -> Lags | None:
-        """Lips against sound at every lag; None without one of them, or if the model does not compare them."""
-        if self.lip_sync is None or not {"audio", "landmarks"} <= streams.keys():
-            return None
-        return self.lip_sync(streams["audio"], streams["landmarks"])  # type: ignore[no-any-return]
+    def look(self, streams: Mapping[str, Stream]) -> Looks:
+        """What is told without tokens: lips against sound at every lag, and traces in single frames."""
+        lags = seen = None
+        if self.lip_sync is not None and {"audio", "landmarks"} <= streams.keys():
+            lags = self.lip_sync(streams["audio"], streams["landmarks"])
+        if self.traces is not None and "video" in streams:
+            seen = self.traces(streams["video"])
+        return Looks(lags, seen)
 
     def encode(
         self, streams: Mapping[str, Stream], keep: Mapping[str, Tensor] | None = None, *, with_fusion: bool = True
@@ -100,20 +113,25 @@ class HashFormer(nn.Module):
         here = {name: stream.present.any(1) for name, stream in streams.items() if stream.present is not None}
         return self.encoder(segments, durations, here=here, with_fusion=with_fusion)  # type: ignore[no-any-return]
 
-    def answer(self, encoded: Encoded, lags: Lags | None = None) -> ModelOutput:
+    def answer(self, encoded: Encoded, looks: Looks) -> ModelOutput:
         """Pool encoded tokens, judge them and give their codes.
 
         Args:
             encoded: From `encode`.
-            lags: From `compare`, of the same streams.
+            looks: From `look`, of the same streams.
         """
         own = self.pool_streams(encoded.streams)
         fusion = {name: self.pool(part.tokens, part.present, f"fusion_{name}") for name, part in encoded.fusion.items()}
         present = {name: _every(part) for name, part in encoded.streams.items()}
         here = {name: mask.any(1) for name, mask in present.items()}
         where = self._where(encoded.streams)
-        largest = None if where is None else soft_maximum(where.float(), present["video"])
-        logits, valid, method_logits = self.heads(own, fusion, here, largest, None if lags is None else lags.logit)
+        lags, seen = looks
+        told = Told(
+            where=None if where is None else soft_maximum(where.float(), present["video"]),
+            apart=None if lags is None else lags.logit,
+            seen=None if seen is None else seen.logit,
+        )
+        logits, valid, method_logits = self.heads(own, fusion, here, told)
         return ModelOutput(
             logits=logits,
             valid=valid,
@@ -124,6 +142,7 @@ class HashFormer(nn.Module):
             method_logits=method_logits,
             where=where,
             lags=None if lags is None else lags.lags,
+            seen=seen,
         )
 
     def pool_streams(self, streams: Mapping[str, Segment]) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """From pooled groups of tokens to logits."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from hashformer.config import ModelConfig
 from hashformer.model.attention import key_mask
 from hashformer.types import HEADS
 
+PARTS = tuple(head for head in HEADS if head != "overall")
 _PICTURE = ("video", "landmarks")
 
 
@@ -73,15 +75,16 @@ class Heads(nn.Module):
     the other side, so that each says what is wrong with its own. `overall`, `sync` and `method` read
     every group, fusion groups too.
 
-    With `evidence`, two shorter ways are added: to the `video` logit the largest of what the tokens say of
-    themselves (multiple-instance learning: one forged place makes a forged picture), and to the `overall` logit
-    the largest of the other heads' answers (one forged part makes a forged clip; their gradient stops here).
+    With `evidence`, the largest of what the tokens say of themselves is added to the `video` logit (multiple-instance
+    learning: one forged place makes a forged picture), and `overall` reads no group: it is the largest of the other
+    heads' answers (one forged part makes a forged clip), and nothing of it is trained. Given the groups, it learns
+    which streams are there before it learns what is forged: docs/experiments.md.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         names = config.modalities
-        sizes = {"overall": 2 * len(names)}
+        sizes = {} if config.evidence else {"overall": 2 * len(names)}
         if "video" in names:
             sizes["video"] = sum(name in names for name in _PICTURE)
         if "audio" in names:
@@ -93,7 +96,6 @@ class Heads(nn.Module):
         self.evidence = config.evidence
         if config.evidence:
             self.where_scale = nn.Parameter(torch.ones(()))
-            self.parts_scale = nn.Parameter(torch.ones(()))
         self.method = GroupHead(2 * len(names), *shape, n_out=len(config.methods)) if config.methods else None
 
     def forward(
@@ -101,8 +103,7 @@ class Heads(nn.Module):
         own: Mapping[str, Tensor],
         fusion: Mapping[str, Tensor],
         here: Mapping[str, Tensor],
-        largest_where: Tensor | None = None,
-        apart: Tensor | None = None,
+        told: "Told",
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
         """Judge.
 
@@ -110,8 +111,7 @@ class Heads(nn.Module):
             own: Each stream's pooled tokens, (B, D).
             fusion: Each stream's pooled fusion tokens, (B, D).
             here: For each stream in `own`, the items that have it, (B,) bool.
-            largest_where: Soft maximum of what the video tokens say of themselves, (B,); None if they say nothing.
-            apart: How far lips and sound are from moving together, logits (B,); None if they were not compared.
+            told: What was found beside the groups.
 
         Returns:
             Logits (B,) and validity (B,) of each of `types.HEADS`, and the logits of the generators,
@@ -128,21 +128,37 @@ class Heads(nn.Module):
                 logits[head] = self.judges[head](*_stack(mine, rest, here))[:, 0]
             else:
                 logits[head] = valid[head].float() * 0
-        if apart is not None:
-            logits["sync"] = logits["sync"] + apart
+        if told.apart is not None:
+            logits["sync"] = logits["sync"] + told.apart
+        if told.seen is not None:
+            logits["video"] = logits["video"] + told.seen
         if self.evidence:
-            if largest_where is not None:
-                logits["video"] = logits["video"] + self.where_scale * largest_where
-            logits["overall"] = logits["overall"] + self.parts_scale * largest_part(logits, valid)
+            if told.where is not None:
+                logits["video"] = logits["video"] + self.where_scale * told.where
+            parts = {name: logits[name].detach() if self.training else logits[name] for name in PARTS}
+            logits["overall"] = largest_part(parts, valid)
         method = self.method(*_stack(own, fusion, here)) if self.method is not None else None
         return logits, valid, method
 
 
 def largest_part(logits: Mapping[str, Tensor], valid: Mapping[str, Tensor]) -> Tensor:
     """Soft maximum of the answers for single parts that could be judged, (B,); 0 where none could."""
-    parts = [name for name in HEADS if name != "overall"]
-    answers = torch.stack([logits[name].detach().float() for name in parts], 1)
-    return soft_maximum(answers, torch.stack([valid[name] for name in parts], 1))
+    answers = torch.stack([logits[name].float() for name in PARTS], 1)
+    return soft_maximum(answers, torch.stack([valid[name] for name in PARTS], 1))
+
+
+class Told(NamedTuple):
+    """What was found beside the groups, logits (B,); None what was not looked for.
+
+    Attributes:
+        where: Soft maximum of what the video tokens say of themselves.
+        apart: Lips and sound do not move together.
+        seen: Single frames show traces of forgery.
+    """
+
+    where: Tensor | None = None
+    apart: Tensor | None = None
+    seen: Tensor | None = None
 
 
 def soft_maximum(values: Tensor, present: Tensor) -> Tensor:

@@ -192,9 +192,12 @@ class TrainModule(pl.LightningModule):
         self.judged = gathered(self.judged)
         files = file_table(self.judged, self.config.config.timeline.pool_fraction)
         metrics = validation_metrics(self.judged, files)
+        best = self.config.run.best
+        if (found := metrics.get("val/auc" if best == "overall" else f"val/auc_{best}")) is not None:
+            metrics[self.stage.monitor] = found
         if self.stage.monitor not in metrics:
             raise TrainError(
-                "the validation split holds no real or no fake file, so that no AUC can be computed. "
+                f"the validation split holds no real or no fake file for {best}, so that no AUC can be computed. "
                 "Give it both, or let forgeries be made of its real files."
             )
         for name, value in metrics.items():

@@ -43,7 +43,7 @@ STAGES: dict[str, Stage] = {
             name="finetune",
             labelled=True,
             views=(WEAK, STRONG),
-            monitor="val/auc",
+            monitor="val/best",
             better="max",
             trained=True,
         ),

@@ -12,9 +12,21 @@ from hashformer.model import HashFormer
 from hashformer.model.pretrained import load_image_stem
 from hashformer.model.weights import load_model
 
-FREE = ("where_head", "methods", "dropout", "stem_frozen_stride", "duration_s", "stride_s", "lip_sync", "lip_sync_lags")
+FREE = (
+    "where_head",
+    "methods",
+    "dropout",
+    "stem_frozen_stride",
+    "duration_s",
+    "stride_s",
+    "lip_sync",
+    "lip_sync_lags",
+    "evidence",
+    "traces",
+    "trace_frames",
+)
 """Settings that a run may change on weights that it starts from: no shared tensor depends on them."""
-_FRESH = ("where_head.", "heads.method.", "lip_sync.")
+_FRESH = ("where_head.", "heads.method.", "heads.where_scale", "heads.judges.overall.", "lip_sync.", "traces.")
 """Where the tensors stand that a weight file may lack, or have in another shape."""
 _READS = ("model", "clip", "features")
 """Parts of the config that weights are made for."""
