@@ -11,6 +11,8 @@
 # RECIPE, PRESET    recipe of the training, and the preset that it is made for (default: small, small)
 # SHORT             recipe of a training on shorter clips before it; `none` leaves it out (default: small-short)
 # SYNC              recipe of a training of lips against sound after it; `none` leaves it out (default: small-sync)
+# TRACES            recipe of a training on single frames after those; `none` leaves it out (default: small-traces)
+# WHOLE             recipe whose clips and forgeries the scores are calibrated on (default: small-whole)
 # AUTOENCODER       0 leaves out the forgeries that need a learned decoder (default: 1)
 # SEED              of every draw (default: 0)
 # WORKERS           processes that prepare and score (default: one for each core)
@@ -116,6 +118,16 @@ if [ "${SYNC:-small-sync}" != none ]; then
         --log_dir "$out/sync" --out "$out/sync/weights.safetensors" --load_from "$trained" ${neural[@]+"${neural[@]}"}
     trained="$out/sync/weights.safetensors"
 fi
+if [ "${TRACES:-small-traces}" != none ]; then
+    step traces "$out/traces/weights.safetensors" "$hashformer" train "${training[@]}" \
+        --recipe "${TRACES:-small-traces}" --log_dir "$out/traces" --out "$out/traces/weights.safetensors" \
+        --load_from "$trained" ${neural[@]+"${neural[@]}"}
+    trained="$out/traces/weights.safetensors"
+fi
+step calibrate "$out/whole/weights.safetensors" "$hashformer" train "${training[@]}" --calibrate_only \
+    --recipe "${WHOLE:-small-whole}" --log_dir "$out/whole" --out "$out/whole/weights.safetensors" --load_from "$trained" \
+    ${neural[@]+"${neural[@]}"}
+trained="$out/whole/weights.safetensors"
 step thresholds "$out/val/metrics.json" "$hashformer" validate --manifest "$out/train.csv" --split val \
     --prepared "$out/prepared" --checkpoint "$trained" --out "$out/val" --thresholds \
     --limit "$limit" --workers "$workers" --device "$device" --seed "$seed"

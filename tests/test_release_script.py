@@ -16,7 +16,7 @@ from hashformer.model.weights import load_model, save_model
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 STEPS = [
-    *("manifest", "preprocess", "forge", "train", "train", "train"),
+    *("manifest", "preprocess", "forge", "train", "train", "train", "train", "train"),
     *("validate", "validate", "validate", "baselines", "robustness"),
 ]
 STUB = """#!{python}
@@ -112,11 +112,11 @@ def test_every_step_once_then_none(release):
     assert "all.csv" not in train
     assert "dev.csv" not in train
     assert times(release) == [
-        *("manifest", "split", "preprocess", "autoencoder", "short", "train", "sync", "thresholds", "weights"),
-        *("validate", "untrained", "baselines", "robustness"),
+        *("manifest", "split", "preprocess", "autoencoder", "short", "train", "sync"),
+        *("traces", "calibrate", "thresholds", "weights", "validate", "untrained", "baselines", "robustness"),
     ]
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 13
+    assert release.told.count("done before") == 15
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
@@ -126,8 +126,10 @@ def test_a_change_redoes_what_comes_after_it_and_no_more(release):
     assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == ["train"]
     assert verbs(release(STUB_VERSION="2")) == STEPS
     assert verbs(release(STUB_VERSION="2", SHORT="none", ROBUSTNESS="none")) == STEPS[4:-1]
-    plain = release(STUB_VERSION="2", SHORT="none", SYNC="none", AUTOENCODER="0", PRETRAIN="1", ROBUSTNESS="none")
-    assert verbs(plain) == ["pretrain", "train", *STEPS[6:-1]]
+    plain = release(
+        STUB_VERSION="2", SHORT="none", SYNC="none", TRACES="none", AUTOENCODER="0", PRETRAIN="1", ROBUSTNESS="none"
+    )
+    assert verbs(plain) == ["pretrain", "train", *STEPS[7:-1]]
     assert "pretrain/weights.safetensors" in " ".join(plain[1])
     assert "autoencoder" not in " ".join(plain[1])
 

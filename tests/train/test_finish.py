@@ -56,6 +56,31 @@ def test_a_head_with_one_class_stays_as_it_is(caplog):
     assert "audio is not calibrated: the validation split holds 3 real and 0 fake clips" in caplog.text
 
 
+def test_what_more_can_be_judged_does_not_make_a_clip_more_suspect():
+    """The same people with and without sound: real ones score alike, and one forged part is enough."""
+    clips = []
+    for i in range(800):
+        parts = {"video": i % 2, "audio": i // 2 % 2, "sync": 0}
+        logits = {part: float(RNG.normal(2 * label - 1, 1)) for part, label in parts.items()}
+        truth = {**{part: float(label) for part, label in parts.items()}, "overall": float(any(parts.values()))}
+        clips.append(judged(i, 0, 0.0)._replace(logits={**logits, "overall": 0.0}, labels=truth))
+    fitted = calibrate(clips, 0.5, by_parts=True)
+    assert set(fitted.by_parts) == {"video", "audio", "video+audio+sync"} | {"audio+sync"}
+
+    def mean_real(heads):
+        real = [clip for clip in clips if clip.labels["overall"] == 0]
+        seen = [clip._replace(logits={name: clip.logits[name] for name in (*heads, "overall")}) for clip in real]
+        return np.mean([file.scores["overall"] for file in file_table(seen, 0.5, fitted)])
+
+    alone, together = mean_real(["video"]), mean_real(["video", "audio", "sync"])
+    assert together == pytest.approx(alone, abs=0.1)
+    forged = judged(0, 1, 0.0)._replace(logits={"video": -1.0, "audio": 3.0, "sync": -1.0, "overall": 0.0})
+    clean = forged._replace(row_idx=1, logits={"video": -1.0, "audio": -1.0, "sync": -1.0, "overall": 0.0})
+    found = file_table([forged, clean], 0.5, fitted)
+    assert found[0].scores["overall"] > 0.6
+    assert found[1].scores["overall"] < 0.4
+
+
 def test_a_file_is_its_most_suspect_clips_and_each_forgery_a_file():
     clips = [judged(7, 0, -2.0), judged(7, 0, 2.0, start=8), judged(7, 1, 4.0, kind="puppet")]
     real, forged = file_table(clips, 0.5)

@@ -10,7 +10,7 @@ from hashformer.train.stages import STAGES
 def test_every_recipe_holds_both_stages(name, stage):
     config = load_recipe(name, stage)
     assert config.stage == stage
-    assert (config.losses.cls_loss_weight > 0) == (stage == "finetune")
+    assert config.losses.needs_labels == (stage == "finetune")
     assert config.run.epochs >= 1
 
 

@@ -37,6 +37,9 @@ Workers = Annotated[int | None, typer.Option("--workers", min=0, help="Loading p
 Decode = Annotated[
     bool, typer.Option("--decode", help="First lay all crops out as pixels in --base_dir: faster, 147 kB a crop.")
 ]
+CalibrateOnly = Annotated[
+    bool, typer.Option("--calibrate_only", help="Train nothing: judge the val split with --load_from, fit its scores.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Decides every draw.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The weight file; else it goes to --log_dir.")]
 
@@ -59,6 +62,7 @@ class Options:
     nodes: int
     workers: int | None
     decode: bool
+    calibrate_only: bool = False
     seed: int | None
     out: Path | None
 
@@ -78,6 +82,7 @@ def train(
     nodes: Nodes = 1,
     workers: Workers = None,
     decode: Decode = False,
+    calibrate_only: CalibrateOnly = False,
     seed: Seed = None,
     out: Out = None,
 ) -> None:
@@ -96,9 +101,10 @@ def run_stage(stage: "StageName", options: Options) -> None:
         HashFormerError: If the run cannot be set up or cannot go on.
     """
     from hashformer.data.manifest import read_manifest
+    from hashformer.errors import ConfigError
     from hashformer.system import keep_freed_memory
     from hashformer.train.data import TrainData
-    from hashformer.train.run import Machines, Places
+    from hashformer.train.run import Machines, Places, calibrate_only
     from hashformer.train.run import train as run
     from hashformer.train.split import limited, train_val_rows
 
@@ -114,7 +120,13 @@ def run_stage(stage: "StageName", options: Options) -> None:
         _decode([options.base_dir / row.path for row in (*rows.train, *rows.val)])
     machines = Machines(accelerator=options.device, devices=options.devices, nodes=options.nodes)
     places = Places(log_dir=options.log_dir, out=options.out, load_from=options.load_from)
-    finished = run(config, TrainData(rows, options.base_dir, config), places, resume=options.resume, machines=machines)
+    data = TrainData(rows, options.base_dir, config)
+    if not options.calibrate_only:
+        finished = run(config, data, places, resume=options.resume, machines=machines)
+    elif options.load_from is None:
+        raise ConfigError("--calibrate_only fits the scores of weights: name them by --load_from")
+    else:
+        finished = calibrate_only(config, data, places, machines=machines)
     if finished is not None:
         _show(finished)
 
@@ -155,7 +167,8 @@ def _show(finished: "Finished") -> None:
         words.print(_kinds(finished))
     for fpr, threshold in finished.calibration.thresholds.items():
         words.print(f"threshold for {float(fpr):.0%} false alarms  {threshold:.4f}")
-    words.print(f"made of {finished.checkpoint} (step {finished.facts['steps']})", soft_wrap=True)
+    if finished.checkpoint is not None:
+        words.print(f"made of {finished.checkpoint} (step {finished.facts['steps']})", soft_wrap=True)
     typer.echo(finished.weights)
 
 

@@ -1,10 +1,13 @@
 """From logits to P(fake), and from P(fake) to a decision; kept in the weight file."""
 
+from collections.abc import Mapping
+
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from hashformer.config.base import Settings
+from hashformer.model.heads import PARTS, largest_part
 from hashformer.types import ModelOutput
 
 
@@ -18,6 +21,10 @@ class HeadCalibration(Settings):
 class Calibration(Settings):
     """Calibration of every head of `types.HEADS`; the identity unless it was fitted.
 
+    With `by_parts`, the overall score is not that of the network's own `overall` logit: it is made of the other
+    heads' calibrated logits, their soft maximum, calibrated once more for each set of heads that could judge, such as
+    `video` or `video+audio+sync`. A clip with more that can be judged is then not more suspect for it.
+
     `thresholds` says from which score on a file counts as fake, by the share of real files that then do so
     too, as text: `0.01`, `0.05`, `0.1`. Empty unless they were measured. One above 1 says that there were too
     few real files for such a rate.
@@ -27,6 +34,7 @@ class Calibration(Settings):
     video: HeadCalibration = HeadCalibration()
     audio: HeadCalibration = HeadCalibration()
     sync: HeadCalibration = HeadCalibration()
+    by_parts: dict[str, HeadCalibration] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
 
     def head(self, name: str) -> HeadCalibration:
@@ -37,9 +45,33 @@ class Calibration(Settings):
 
 def calibrated(output: ModelOutput, calibration: Calibration) -> dict[str, Tensor]:
     """P(fake) of each head, (B,); NaN where it is not valid."""
-    result = {}
-    for head, logit in output.logits.items():
-        fit = calibration.head(head)
-        score = torch.sigmoid(fit.scale * logit.float() + fit.bias)
-        result[head] = torch.where(output.valid[head], score, float("nan"))
+    return calibrated_logits(output.logits, output.valid, calibration)
+
+
+def calibrated_logits(
+    logits: Mapping[str, Tensor], valid: Mapping[str, Tensor], calibration: Calibration
+) -> dict[str, Tensor]:
+    """P(fake) of each head, (B,); NaN where it is not valid.
+
+    Args:
+        logits: Of each head, (B,).
+        valid: Where each head could judge, (B,) bool.
+        calibration: From logits to P(fake).
+    """
+    found = {head: _moved(logit.float(), calibration.head(head)) for head, logit in logits.items()}
+    if calibration.by_parts:
+        found["overall"] = _of_parts(found, valid, calibration)
+    return {head: torch.where(valid[head], torch.sigmoid(logit), float("nan")) for head, logit in found.items()}
+
+
+def _of_parts(moved: Mapping[str, Tensor], valid: Mapping[str, Tensor], calibration: Calibration) -> Tensor:
+    whole = largest_part(moved, valid)
+    result = _moved(whole, calibration.overall)
+    for name, fit in calibration.by_parts.items():
+        here = torch.stack([valid[part] == (part in name.split("+")) for part in PARTS]).all(0)
+        result = torch.where(here, _moved(whole, fit), result)
     return result
+
+
+def _moved(logit: Tensor, fit: HeadCalibration) -> Tensor:
+    return fit.scale * logit + fit.bias

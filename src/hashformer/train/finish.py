@@ -1,6 +1,7 @@
 """After the last step: scores that mean what they say, thresholds, and the weight file."""
 
 import logging
+import math
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from hashformer.errors import TrainError
 from hashformer.evaluate.calibrate import fit, thresholds
 from hashformer.model import HashFormer
 from hashformer.model.calibration import Calibration, HeadCalibration
+from hashformer.model.heads import PARTS, largest_part
 from hashformer.model.weights import save_model
 from hashformer.train.by_kind import KindAuc
-from hashformer.train.scores import JudgedClip, file_table, known, known_clips
+from hashformer.train.scores import JudgedClip, file_label, file_table, known, known_clips
 from hashformer.types import HEADS
 from hashformer.version import __version__
 
@@ -33,7 +35,7 @@ class Finished:
 
     Attributes:
         weights: The weight file.
-        checkpoint: That it was made of.
+        checkpoint: That it was made of; None if nothing was trained.
         metrics: Of the validation of these weights; empty without labels.
         facts: As in the weight file.
         calibration: As in the weight file.
@@ -41,14 +43,18 @@ class Finished:
     """
 
     weights: Path
-    checkpoint: Path
+    checkpoint: Path | None
     metrics: Mapping[str, float]
     facts: Mapping[str, str]
     calibration: Calibration
     by_kind: Sequence[KindAuc]
 
 
-def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:
+SETS_OF_PARTS = (("video",), ("audio",), ("sync",), ("video", "audio", "sync"), ("audio", "sync"))
+"""Which heads may have judged a clip: picture alone, sound alone, landmarks with sound, and so on."""
+
+
+def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bool = False) -> Calibration:
     """Fit every head on clips, then thresholds on the files that they make up.
 
     Scores are fitted as if real and fake were equally frequent: a validation split with every kind of forgery holds
@@ -58,6 +64,7 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:
     Args:
         clips: Of the validation split, before calibration.
         pool_fraction: Share of a file's highest clips that its score averages.
+        by_parts: The overall score is made of the other heads': see `Calibration`.
     """
     heads: dict[str, HeadCalibration] = {}
     for head in HEADS:
@@ -72,12 +79,37 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float) -> Calibration:
                 sum(labels),
             )
     fitted = Calibration.model_validate(heads)
+    if by_parts:
+        fitted = fitted.model_copy(update={"by_parts": _by_parts(clips, fitted)})
     labels, scores = known(file_table(clips, pool_fraction, fitted), "overall")
     reals = [score for label, score in zip(labels, scores, strict=True) if label == 0]
     if not reals:
         return fitted
     limits = thresholds(reals, TARGET_FPRS)
     return fitted.model_copy(update={"thresholds": {f"{fpr:g}": limit for fpr, limit in limits.items()}})
+
+
+def _by_parts(clips: Sequence[JudgedClip], fitted: Calibration) -> dict[str, HeadCalibration]:
+    """Fit the largest answer of each set of heads to whether one of what they judge is fake.
+
+    Every clip that has all of a set counts for it, whatever else it has: the same people with and without sound.
+    """
+    found = {}
+    for parts in SETS_OF_PARTS:
+        having = [clip for clip in clips if clip.logits.keys() >= set(parts)]
+        labels = [file_label([clip.labels[part] for part in parts]) for clip in having]
+        told = [i for i, label in enumerate(labels) if not math.isnan(label)]
+        truth = [int(labels[i]) for i in told]
+        if not 0 < sum(truth) < len(truth):
+            continue
+        nothing = torch.zeros(len(told))
+        moved = dict.fromkeys(PARTS, nothing)
+        for part in parts:
+            fit_of = fitted.head(part)
+            moved[part] = torch.tensor([fit_of.scale * having[i].logits[part] + fit_of.bias for i in told])
+        valid = {part: torch.full((len(told),), part in parts) for part in PARTS}
+        found["+".join(parts)] = fit(truth, largest_part(moved, valid).tolist(), fake_share=0.5)
+    return found
 
 
 def load_average(checkpoint: Path, model: HashFormer) -> int:

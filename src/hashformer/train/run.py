@@ -110,7 +110,23 @@ def train(
     trainer = _trainer(config, machines, places.log_dir, [keeper, *_callbacks(config, places.checkpoints)])
     _write_config(config, places.log_dir)
     _guarded(trainer, keeper, module, data, last if resume and last.is_file() else None)
-    return _finish(module, data, places, machines)
+    steps = load_average(places.checkpoints / BEST, model)
+    return _finish(module, data, places, machines, steps=steps)
+
+
+def calibrate_only(
+    config: TrainConfig, data: TrainData, places: Places, *, machines: Machines | None = None
+) -> Finished | None:
+    """Judge the validation split with the weights as they are, fit their scores to it, and write them.
+
+    Otherwise as `train`; `places.load_from` says which weights.
+    """
+    machines = machines or Machines()
+    pl.seed_everything(config.run.seed, workers=True, verbose=False)
+    model = initial_model(config, places.load_from)
+    module = TrainModule(model, config, data.fingerprint, bf16=_precision(config, machines) == "bf16")
+    places.log_dir.mkdir(parents=True, exist_ok=True)
+    return _finish(module, data, places, machines, steps=0)
 
 
 def _guarded(trainer: pl.Trainer, keeper: BatchKeeper, module: TrainModule, data: TrainData, last: Path | None) -> None:
@@ -204,10 +220,8 @@ def _write_config(config: TrainConfig, log_dir: Path) -> None:
     (log_dir / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
 
 
-def _finish(module: TrainModule, data: TrainData, places: Places, machines: Machines) -> Finished | None:
+def _finish(module: TrainModule, data: TrainData, places: Places, machines: Machines, *, steps: int) -> Finished | None:
     config, stage = module.config, STAGES[module.config.stage]
-    best = places.checkpoints / BEST
-    steps = load_average(best, module.objective.model)
     calibration, metrics, by_kind = None, {}, list[KindAuc]()
     if stage.labelled:
         # A bare trainer: the average is in place already, and nothing is to be written.
@@ -226,7 +240,7 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
         )
         judge.validate(module, datamodule=data, verbose=False)
         pool_fraction = config.config.timeline.pool_fraction
-        calibration = calibrate(module.judged, pool_fraction)
+        calibration = calibrate(module.judged, pool_fraction, by_parts=config.config.model.evidence)
         files = file_table(module.judged, pool_fraction, calibration)
         metrics = validation_metrics(module.judged, files)
         by_kind = auc_by_kind(files, data.val_rows)
@@ -241,7 +255,7 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
     write_weights(places.weights, model, config, trained=stage.trained, calibration=calibration, facts=facts)
     return Finished(
         weights=places.weights,
-        checkpoint=best,
+        checkpoint=places.checkpoints / BEST if steps else None,
         metrics=metrics,
         facts=facts,
         calibration=calibration or Calibration(),

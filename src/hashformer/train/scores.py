@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 import torch.distributed as dist
 
 from hashformer.data.loaded import Loaded
 from hashformer.evaluate.metrics import log_loss, roc_auc
 from hashformer.losses.classification import head_labels
 from hashformer.losses.gather import world_size
-from hashformer.model.calibration import Calibration
+from hashformer.model.calibration import Calibration, calibrated_logits
 from hashformer.timebase import Window
 from hashformer.timeline import ClipScore, file_scores
 from hashformer.types import HEADS, ModelOutput
@@ -105,41 +106,43 @@ def file_table(
         pool_fraction: Share of a file's highest clips that its score averages, as in detection.
         calibration: From logits to P(fake); the identity if left out.
     """
-    groups: dict[tuple[int, str], list[JudgedClip]] = defaultdict(list)
-    for clip in clips:
-        groups[clip.row_idx, clip.kind].append(clip)
-    calibration = calibration or Calibration()
+    clips = list(clips)
+    scores = _scored(clips, calibration or Calibration())
+    groups: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for i, clip in enumerate(clips):
+        groups[clip.row_idx, clip.kind].append(i)
     return [
         JudgedFile(
             row_idx=row_idx,
             kind=kind,
-            method=members[0].method,
-            scores=_pooled(members, pool_fraction, calibration),
-            labels={head: _file_label([clip.labels[head] for clip in members]) for head in HEADS},
+            method=clips[members[0]].method,
+            scores={str(head): x for head, x in file_scores([scores[i] for i in members], pool_fraction).items()},
+            labels={head: file_label([clips[i].labels[head] for i in members]) for head in HEADS},
         )
         for (row_idx, kind), members in sorted(groups.items())
     ]
 
 
-def _pooled(clips: Sequence[JudgedClip], pool_fraction: float, calibration: Calibration) -> dict[str, float]:
-    found = file_scores([_scored(clip, calibration) for clip in clips], pool_fraction)
-    return {str(head): score for head, score in found.items()}
-
-
-def _scored(clip: JudgedClip, calibration: Calibration) -> ClipScore:
-    scores = {}
-    for head in HEADS:
-        if head in clip.logits:
-            fit = calibration.head(head)
-            scores[head] = _sigmoid(fit.scale * clip.logits[head] + fit.bias)
-    return ClipScore(window=clip.window, track_id=clip.track_id, scores=scores)  # type: ignore[arg-type]
+def _scored(clips: Sequence[JudgedClip], calibration: Calibration) -> list[ClipScore]:
+    logits = {head: torch.tensor([clip.logits.get(head, 0.0) for clip in clips]) for head in HEADS}
+    valid = {head: torch.tensor([head in clip.logits for clip in clips]) for head in HEADS}
+    scores = {head: values.tolist() for head, values in calibrated_logits(logits, valid, calibration).items()}
+    return [
+        ClipScore(
+            window=clip.window,
+            track_id=clip.track_id,
+            scores={head: scores[head][i] for head in HEADS if head in clip.logits},  # type: ignore[misc]
+        )
+        for i, clip in enumerate(clips)
+    ]
 
 
 def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def _file_label(labels: Sequence[float]) -> float:
+def file_label(labels: Sequence[float]) -> float:
+    """1 if one of them is, 0 if all are, else NaN."""
     if 1.0 in labels:
         return 1.0
     return 0.0 if all(label == 0.0 for label in labels) else math.nan
