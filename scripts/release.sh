@@ -139,6 +139,8 @@ step validate "$out/dev/metrics.json" "$hashformer" validate "${scoring[@]}" --p
     --checkpoint "$weights" --out "$out/dev"
 step untrained "$out/untrained/metrics.json" "$hashformer" validate "${scoring[@]}" --prepared "$out/prepared" \
     --checkpoint "untrained:$preset" --out "$out/untrained"
+step rates "$out/$preset-rates.safetensors" "$python" "$here/release_weights.py" "$trained" "$out/val/metrics.json" \
+    "$out/$preset-rates.safetensors" --scores "$out/dev/scores.parquet"
 step baselines "$out/baselines/baselines.json" "$hashformer" baselines --manifest "$out/dev.csv" --base_dir "$data" \
     --prepared "$out/prepared" --out "$out/baselines" --seed "$seed" \
     --scores "trained=$out/dev/scores.parquet" --scores "untrained=$out/untrained/scores.parquet"

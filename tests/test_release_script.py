@@ -1,6 +1,7 @@
 """The release recipe: each step once, in order, what is done skipped, failures told from single bad files."""
 
 import importlib.util
+import json
 import os
 import stat
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluate.score_tables import row, scored, table
 from hashformer.data.manifest import Row, read_manifest, write_manifest
 from hashformer.data.splits import leaks
 from hashformer.errors import ManifestError
@@ -42,6 +44,8 @@ folder = Path(next(options[name] for name in places if name in options))
 names = {{"preprocess": "failures.csv", "validate": "metrics.json", "pretrain": "weights.safetensors"}}
 product = folder if verb in ("train", "forge") else folder / names.get(verb, f"{{verb}}.json")
 product.parent.mkdir(parents=True, exist_ok=True)
+if verb == "validate":
+    (product.parent / "scores.parquet").write_bytes(Path(os.environ["STUB_SCORES"]).read_bytes())
 if product.name == "weights.safetensors":
     product.write_bytes(Path(os.environ["STUB_WEIGHTS"]).read_bytes())
 else:
@@ -62,6 +66,15 @@ def release(tmp_path):
     tiny = load_model("tiny")
     save_model(tmp_path / "tiny.safetensors", tiny.model, config=tiny.config, trained=True, extra={"seed": "0"})
 
+    files = {
+        "a.mp4": (0, scored("a.mp4", 0.2, video=0.2)),
+        "b.mp4": (0, scored("b.mp4", 0.8, video=0.8)),
+        "c.mp4": (1, scored("c.mp4", 0.9, video=0.9)),
+        "d.wav": (1, scored("d.wav", 0.3, audio=0.3)),
+        "e.mp4": (1, scored("e.mp4")),
+    }
+    table(tmp_path, [(row(path, label), answer) for path, (label, answer) in files.items()])
+
     def run(code=0, **settings):
         (tmp_path / "calls.txt").write_text("")
         fixed = {
@@ -71,6 +84,7 @@ def release(tmp_path):
             "DEVICE": "cpu",
             "ROBUSTNESS": "blur",
             "STUB_WEIGHTS": str(tmp_path / "tiny.safetensors"),
+            "STUB_SCORES": str(tmp_path / "scores.parquet"),
         }
         ran = subprocess.run(
             ["bash", SCRIPTS / "release.sh", data, out],
@@ -113,10 +127,10 @@ def test_every_step_once_then_none(release):
     assert "dev.csv" not in train
     assert times(release) == [
         *("manifest", "split", "preprocess", "autoencoder", "short", "train", "sync"),
-        *("traces", "calibrate", "thresholds", "weights", "validate", "untrained", "baselines", "robustness"),
+        *("traces", "calibrate", "thresholds", "weights", "validate", "untrained", "rates", "baselines", "robustness"),
     ]
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 15
+    assert release.told.count("done before") == 16
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
@@ -160,6 +174,19 @@ def test_what_ships_is_in_16_bits_and_has_the_measured_thresholds(release):
         for path in (release.out / "train" / "weights.safetensors", release.out / "small.safetensors")
     )
     assert half < 0.6 * whole
+
+
+def test_error_rates_are_those_of_each_kind_of_input(release):
+    release()
+    shipped = load_model(release.out / "small-rates.safetensors")
+    assert shipped.config.timeline.threshold == 0.7
+    picture, sound = (
+        next(rate for rate in json.loads(shipped.extra["error_rates"]) if rate["input"] == name)
+        for name in ("picture", "sound")
+    )
+    assert (picture["n_real"], picture["n_fake"], sound["n_real"], sound["n_fake"]) == (2, 1, 0, 1)
+    assert (picture["false_positive_rate"], picture["false_negative_rate"]) == (0.5, 0.0)
+    assert (sound["false_positive_rate"], sound["false_negative_rate"]) == (None, 1.0)
 
 
 def test_without_thresholds_nothing_ships(release, tmp_path):
