@@ -155,7 +155,7 @@ def load_model(source: str | Path) -> LoadedModel:
     if name.removeprefix(UNTRAINED) in preset_names():
         with _PRESET_LOCK:
             return _load_preset(name.removeprefix(UNTRAINED))
-    known = ", ".join([*sorted(RELEASED), *preset_names()])
+    known = ", ".join(sorted({*RELEASED, *preset_names()}))
     raise WeightsError(f"{source}: no such weight file, and no weights of that name ({known})")
 
 
