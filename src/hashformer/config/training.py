@@ -71,9 +71,7 @@ class LossConfig(Settings):
         if self.where_loss_weight and not self.cls_loss_weight:
             raise ValueError("where_loss_weight adds to classification: set cls_loss_weight too")
         if self.pair_loss_weight and not (self.cls_loss_weight or self.trace_loss_weight):
-            raise ValueError(
-                "pair_loss_weight adds to other losses: set cls_loss_weight or trace_loss_weight too"
-            )
+            raise ValueError("pair_loss_weight adds to other losses: set cls_loss_weight or trace_loss_weight too")
         if self.contrast_loss_weight and not (self.contrast_intra or self.contrast_inter):
             raise ValueError("contrast_loss_weight is set, but contrast_intra and contrast_inter are both off")
         if self.distill_loss_weight and not (self.distill_masked or self.distill_cross):

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from torch import Tensor
 
 from hashformer.errors import SetupError
-from hashformer.types import ModelOutput
+from hashformer.types import ModelOutput, Seen
 
 PRESENT = "present."
 """Before a stream's name: its presence mask among the inputs."""
@@ -35,8 +35,9 @@ def flatten(output: ModelOutput) -> dict[str, Tensor]:
     for field, value in output._asdict().items():
         if isinstance(value, Tensor):
             flat[f"{field}.{_ONE}"] = value
-        elif isinstance(value, Mapping):
-            flat |= {f"{field}.{name}": tensor for name, tensor in value.items()}
+        elif isinstance(value, Mapping | Seen):
+            named = value._asdict() if isinstance(value, Seen) else value
+            flat |= {f"{field}.{name}": tensor for name, tensor in named.items()}
         elif value is not None:
             raise TypeError(f"ModelOutput.{field}: cannot be an output of a graph: {type(value).__name__}")
     return flat
@@ -46,11 +47,14 @@ def unflatten(flat: Mapping[str, Tensor]) -> ModelOutput:
     """What `flatten` took apart."""
     # A field without a default holds tensors by name, and may hold none.
     fields: dict[str, object] = {name: {} for name in ModelOutput._fields if name not in ModelOutput._field_defaults}
+    seen: dict[str, Tensor] = {}
     for path, tensor in flat.items():
         field, _, name = path.partition(".")
-        group = fields.get(field)
+        group = seen if field == "seen" else fields.get(field)
         if isinstance(group, dict):
             group[name] = tensor
         else:
             fields[field] = tensor
+    if seen:
+        fields["seen"] = Seen(**seen)
     return ModelOutput(**fields)  # type: ignore[arg-type]

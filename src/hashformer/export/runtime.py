@@ -151,6 +151,6 @@ def _check(batch: Batch, graph: OnnxGraph) -> None:
 
 def _of_given(path: str, given: list[str]) -> bool:
     field, _, name = path.partition(".")
-    if field == "where":
+    if field in {"where", "seen"}:
         return "video" in given
     return field not in _OF_STREAMS or name in given
