@@ -46,8 +46,7 @@ def error_rates(scores: Path, threshold: float) -> list[ErrorRate]:
             if ((row["score_video"] is not None), (row["score_audio"] is not None)) == (picture, sound)
         ]
         called = {
-            label: [row["score_overall"] >= threshold for row in held if row["file_label"] == label]
-            for label in (0, 1)
+            label: [row["score_overall"] >= threshold for row in held if row["file_label"] == label] for label in (0, 1)
         }
         rates.append(
             ErrorRate(
