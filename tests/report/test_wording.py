@@ -30,8 +30,9 @@ def test_verdict_follows_status_weights_and_threshold(file, words):
 
 
 def test_verdict_follows_the_threshold_of_the_settings():
-    document = document_of(scored(score=0.6), settings={"timeline": {"threshold": 0.7}})
-    assert verdict(document.files[0], threshold_of(document)).kind == "clear"
+    for score, kind in ((0.49, "clear"), (0.5, "unknown"), (0.69, "unknown"), (0.7, "fake")):
+        document = document_of(scored(score=score), settings={"timeline": {"threshold": 0.7}})
+        assert verdict(document.files[0], threshold_of(document)).kind == kind
 
 
 @pytest.mark.parametrize("settings", [{}, {"timeline": None}, {"timeline": {}}, {"timeline": {"threshold": "0.5"}}])

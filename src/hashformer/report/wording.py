@@ -35,6 +35,8 @@ SCORE_MEANINGS: dict[ScoreName, str] = {
     "sync": "Whether lips and voice belong together: dubbed, shifted or re-animated speech.",
 }
 
+EVEN = 0.5
+"""Score from which on a file is more likely fake than not; up to the threshold that is too little for a verdict."""
 _OPINION = "This is a detector's opinion, not proof."
 
 
@@ -66,6 +68,12 @@ def verdict(file: Detection, threshold: float) -> Verdict:
         return Verdict("untrained", "No verdict: untrained weights", "The scores below mean nothing.")
     if file.score >= threshold:
         return Verdict("fake", "Likely fake", f"The score is at or above the threshold. {_OPINION}")
+    if file.score >= EVEN:
+        return Verdict(
+            "unknown",
+            "Cannot tell",
+            f"It leans towards fake, but stays below the threshold: too many real files score as high. {_OPINION}",
+        )
     return Verdict(
         "clear",
         "No sign of forgery found",
