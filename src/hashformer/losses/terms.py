@@ -10,16 +10,14 @@ from torch.nn import functional
 from hashformer.config import LossConfig
 from hashformer.losses.classification import binary_loss, head_labels, method_loss
 from hashformer.losses.contrastive import AlignmentSettings, alignment_loss, balance_loss
-from hashformer.losses.dense import pair_parts, places_loss, where_loss
 from hashformer.losses.distillation import embedding_loss
-from hashformer.losses.gather import View, total_over_devices, world_size
+from hashformer.losses.gather import View, total_over_devices
 from hashformer.losses.reconstruction import reconstruction_loss
 from hashformer.model import HashFormer
 from hashformer.model.encoder import Encoded
 from hashformer.model.inputs import Stream
-from hashformer.model.lipsync import lag_loss
 from hashformer.model.tokens import Segment, kept_index, patch_present, patches
-from hashformer.types import ModelOutput, Seen
+from hashformer.types import ModelOutput
 
 INTER_PAIRS = (("audio", "video"), ("landmarks", "video"), ("audio", "landmarks"))
 """Streams of one clip that are aligned."""
@@ -97,7 +95,7 @@ def contrast_term(
     if hash_bits and config.balance_weight:
         parts["balance"] = torch.stack([balance_loss(view) for view in first.values()]).mean()
         value = value + config.balance_weight * parts["balance"]
-    return _term(torch.as_tensor(value), parts, skipped)
+    return term(torch.as_tensor(value), parts, skipped)
 
 
 def masked_embedding_parts(
@@ -135,7 +133,7 @@ def distill_term(masked: Mapping[str, Tensor], cross: Mapping[str, Tensor], clea
     parts = {**masked, **cross}
     means = [torch.stack(list(group.values())).mean() for group in (masked, cross) if group]
     skipped = {} if cross else {"cross": "no two streams in the batch of which one is told from the other"}
-    return _term(torch.stack([_nothing(clean), *means]).sum(), parts, skipped)
+    return term(torch.stack([_nothing(clean), *means]).sum(), parts, skipped)
 
 
 def mae_term(
@@ -166,7 +164,7 @@ def mae_term(
         name: "not in the batch" for name in ("audio", "video") if name in model.specs and name not in parts
     }
     value = torch.stack(list(parts.values())).mean() if parts else _nothing(visible)
-    return _term(value, parts, skipped)
+    return term(value, parts, skipped)
 
 
 def cls_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tensor]) -> Term:
@@ -198,114 +196,7 @@ def cls_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tenso
         )
     if parts:
         value = value + torch.stack(list(parts.values())).mean()
-    return _term(torch.as_tensor(value), parts, skipped)
-
-
-def where_term(model: HashFormer, output: ModelOutput, masks: Tensor | None, n_frames: int) -> Term:
-    """Which video tokens are forged.
-
-    Args:
-        model: With a head that says so.
-        output: Of the model.
-        masks: As for `where_loss`; None if they are known of no clip.
-        n_frames: Frames of the batch's video, 0 without one.
-    """
-    head, spec = model.where_head, model.specs["video"]
-    # Every device takes part in the sum and finds every gradient, whatever its own batch lacks.
-    nothing = sum(parameter.sum() * 0 for parameter in head.parameters()) if head is not None else 0
-    logits, present = output.where, output.token_present.get("video")
-    skipped = {}
-    if logits is None or masks is None or present is None:
-        skipped = {"tokens": "no clip of the batch has both a picture and a mask"}
-        like = next(iter(output.logits.values()))
-        logits, present, grid = like[:1, None], torch.zeros(1, 1, dtype=torch.bool, device=like.device), (1, 1, 1)
-        masks = torch.full((1, 1, 1, 1), float("nan"), device=like.device)
-    else:
-        grid = (n_frames // spec.patch[0], *spec.grid)
-    value = where_loss(logits, masks, present, grid) + nothing
-    return _term(value, {} if skipped else {"tokens": value}, skipped)
-
-
-def lag_term(output: ModelOutput, labels: Mapping[str, Tensor]) -> Term:
-    """Lag 0 stands out where lips and sound belong together.
-
-    Args:
-        output: Of the model.
-        labels: `sync` is read: 0 where they do, (B,).
-    """
-    if output.lags is None:
-        like = next(iter(output.logits.values()))
-        return _term(like.sum() * 0, {}, {"clips": "no clip of the batch has lips and sound"})
-    together = output.valid["sync"] & (labels["sync"] == 0)
-    number = total_over_devices(together.sum().float())
-    value = lag_loss(output.lags, together) * world_size() / number.clamp(min=1)
-    return _term(value, {"clips": value}, {})
-
-
-def trace_term(
-    model: HashFormer,
-    config: LossConfig,
-    seen: Seen | None,
-    labels: Mapping[str, Tensor],
-    masks: Tensor | None,
-    pairs: Tensor | None,
-) -> Term:
-    """Single frames by themselves: which clips are forged, where, and each above the clip that it was made of.
-
-    Args:
-        model: Keeps an empty sum in the graph.
-        config: Smoothing, margin, and the weight of pairs beside the labels.
-        seen: Of the model; None without a picture.
-        labels: `video` is read, (B,).
-        masks: As for `places_loss`; None if they are known of no clip.
-        pairs: As for `pair_parts`; None if there are none.
-    """
-    if seen is None:
-        nothing = torch.stack([weight.sum() * 0 for weight in model.parameters() if weight.requires_grad]).sum()
-        return _term(nothing, {}, {"clips": "no clip of the batch has a picture"})
-    there = {"video": seen.present.any(1)}
-    truth = {"video": labels["video"].to(seen.logit)}
-    if masks is None:
-        masks = seen.logit.new_full((len(seen.logit), 1, 1, 1), float("nan"))
-    parts = {
-        "clips": binary_loss(seen.logit, truth["video"], there["video"], smoothing=config.label_smoothing),
-        "places": places_loss(seen.places, masks, seen.present, smoothing=config.label_smoothing),
-    }
-    value = parts["clips"] + parts["places"]
-    ranked = pair_parts(
-        {"video": seen.logit}, there, truth, _table_of_pairs(pairs, seen.logit), margin=config.pair_margin
-    )
-    if ranked:
-        parts["pairs"] = ranked["video"]
-        value = value + config.pair_loss_weight * ranked["video"]
-    return _term(value, parts, {})
-
-
-def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tensor], pairs: Tensor | None) -> Term:
-    """Mean over the heads for which there are pairs.
-
-    Args:
-        config: The margin.
-        output: Of the model.
-        labels: As for `head_labels`.
-        pairs: As for `pair_parts`; None if there are none.
-    """
-    here = {name: mask.any(1) for name, mask in output.token_present.items()}
-    wanted = head_labels(labels, here)
-    pairs = _table_of_pairs(pairs, next(iter(output.logits.values())))
-    parts = pair_parts(output.logits, output.valid, wanted, pairs, margin=config.pair_margin)
-    value = torch.stack([logit.sum() * 0 for logit in output.logits.values()]).sum()
-    if parts:
-        value = value + torch.stack(list(parts.values())).mean()
-    skipped = {
-        head: "no pair of a real clip and a forgery counts for it" for head in output.logits if head not in parts
-    }
-    return _term(value, parts, skipped)
-
-
-def _table_of_pairs(pairs: Tensor | None, like: Tensor) -> Tensor:
-    """The pairs, or an empty table of them."""
-    return torch.zeros(0, 2, dtype=torch.int64, device=like.device) if pairs is None else pairs
+    return term(torch.as_tensor(value), parts, skipped)
 
 
 def clean_encoding(model: HashFormer, streams: Mapping[str, Stream], *, with_fusion: bool) -> Encoded:
@@ -317,5 +208,6 @@ def _nothing(encoded: Encoded) -> Tensor:
     return torch.stack([part.tokens.sum() for part in encoded.streams.values()]).sum() * 0
 
 
-def _term(value: Tensor, parts: Mapping[str, Tensor], skipped: dict[str, str]) -> Term:
+def term(value: Tensor, parts: Mapping[str, Tensor], skipped: dict[str, str]) -> Term:
+    """A term, its parts without gradient."""
     return Term(value, {name: part.detach() for name, part in parts.items()}, skipped)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hashformer.config import LossConfig
+from hashformer.losses.forged_terms import lag_term, pair_term, trace_term, where_term
 from hashformer.losses.terms import (
     Term,
     clean_encoding,
@@ -15,13 +16,9 @@ from hashformer.losses.terms import (
     contrast_term,
     cross_embedding_parts,
     distill_term,
-    lag_term,
     mae_term,
     masked_embedding_parts,
-    pair_term,
-    trace_term,
     views_of,
-    where_term,
 )
 from hashformer.model import HashFormer
 from hashformer.model.decoders import TokenDecoder
