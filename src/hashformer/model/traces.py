@@ -19,9 +19,10 @@ class Traces(nn.Module):
     """A small residual network on single frames of each tubelet, with a logit for each place and one for the frame.
 
     Colours and fine detail go in side by side, 2 × 2 pixels folded into channels, so that the first map is half the
-    crop's size and nothing is scaled down before the first convolution; each further stage halves it. Batch norm,
-    since it can be folded away once trained. The frame's logit rests on the mean and the largest of the features and
-    on the soft maximum over its places: one forged place makes a forged frame. The clip's is the mean over its frames.
+    crop's size and nothing is scaled down before the first convolution; each further stage halves it. Batch norm, not
+    one over the channels of a place, which takes away how strong fine detail is there. The frame's logit rests on the
+    mean and the largest of the features and on the soft maximum over its places: one forged place makes a forged frame.
+    The clip's is the mean over its frames.
 
     Source: the map, Li et al., Face X-ray (2020); pairs of a clip and its forgery, Shiohara and Yamasaki,
     Self-blended images (2022). An addition to the paper's network, whose tokens learn texture only after very many
