@@ -29,8 +29,9 @@ AXES = {
 _ONE = """
 import json, sys, time
 from pathlib import Path
-from hashformer.system import share_cores
+from hashformer.system import keep_freed_memory, share_cores
 share_cores()
+keep_freed_memory()
 from hashformer.cli import main
 from hashformer.detector import Detector
 from hashformer.model.weights import load_model, save_model

@@ -23,9 +23,10 @@ from typing import Any
 
 from films import talking
 
-from hashformer.system import share_cores
+from hashformer.system import keep_freed_memory, share_cores
 
 share_cores()
+keep_freed_memory()
 
 import torch  # noqa: E402
 

@@ -26,7 +26,7 @@ from hashformer.cli.train import train
 from hashformer.cli.transfer import transfer
 from hashformer.cli.validate import validate
 from hashformer.errors import HashFormerError
-from hashformer.system import share_cores
+from hashformer.system import keep_freed_memory, share_cores
 from hashformer.version import __version__
 
 app = typer.Typer(
@@ -65,6 +65,7 @@ def _options(
 def main() -> None:
     """Run the command. Exit codes: 0 done, 1 some inputs failed, 2 wrong use, 130 interrupted."""
     share_cores()
+    keep_freed_memory()
     logging.basicConfig(level=logging.WARNING, format="hashformer: %(message)s", stream=sys.stderr)
     try:
         app()

@@ -102,14 +102,12 @@ def run_stage(stage: "StageName", options: Options) -> None:
     """
     from hashformer.data.manifest import read_manifest
     from hashformer.errors import ConfigError
-    from hashformer.system import keep_freed_memory
     from hashformer.train.data import TrainData
     from hashformer.train.run import Machines, Places, calibrate_only
     from hashformer.train.run import train as run
     from hashformer.train.split import limited, train_val_rows
 
     _quiet()
-    keep_freed_memory()
     config = _config(stage, options)
     rows = train_val_rows(
         read_manifest(options.manifest), options.base_dir, fraction=config.run.val_fraction, seed=config.run.seed

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hashformer.errors import HashFormerError
 from hashformer.service.messages import MAX_TEXT, Report, send
-from hashformer.system import share_cores
+from hashformer.system import keep_freed_memory, share_cores
 
 if sys.platform == "linux":
     import resource
@@ -46,6 +46,7 @@ def work(connection: Connection, settings: WorkerSettings) -> None:
         signal.signal(number, signal.SIG_IGN)
     _tame(settings.memory_bytes)
     share_cores()
+    keep_freed_memory()
     from hashformer.service.scoring import score_tasks  # noqa: PLC0415 -- the server must stay light
 
     try:
