@@ -94,7 +94,7 @@ def test_without_a_picture_there_is_nothing_to_learn_but_a_gradient(model):
     labels = {"video": torch.zeros(2), "audio": torch.zeros(2)}
     losses = Objective(model, ALONE).train()(Batch(audio=batch.audio, present={}), labels=labels)
     assert float(losses.total.detach()) == 0
-    assert losses.skipped == {"trace/clips": "no clip of the batch has a picture"}
+    assert losses.skipped == {"trace/clips": "no clip of the batch has what is looked at"}
     losses.total.backward()
 
 

@@ -37,6 +37,9 @@ class ModelConfig(Settings):
     traces: tuple[int, ...] = Field(
         (), description="channels of the small network on single frames, at a half, a quarter, …; none: no such network"
     )
+    sound_traces: tuple[int, ...] = Field(
+        (), description="channels of the small network on the sound's log-mel picture; none: no such network"
+    )
     trace_frames: int = Field(2, ge=0, description="frames of each tubelet that it looks at; 0: all")
 
     stem: Literal["linear", "conv", "mobile"] = Field(
@@ -101,6 +104,8 @@ class ModelConfig(Settings):
                 f"traces={self.traces} needs the modality video and halves the crop {len(self.traces)} times, "
                 f"which video_size_px={self.video_size_px} does not allow"
             )
+        if self.sound_traces and "audio" not in self.modalities:
+            raise ValueError(f"sound_traces={self.sound_traces} needs the modality audio")
         if self.trace_frames > self.video_patch_frames:
             raise ValueError(f"trace_frames={self.trace_frames} is above video_patch_frames={self.video_patch_frames}")
         if self.lip_sync and not {"audio", "landmarks"} <= set(self.modalities):

@@ -11,8 +11,9 @@ from hashformer.losses.dense import pair_parts, places_loss, where_loss
 from hashformer.losses.gather import total_over_devices, world_size
 from hashformer.losses.terms import Term, term
 from hashformer.model import HashFormer
+from hashformer.model.hashformer import Looks
 from hashformer.model.lipsync import lag_loss
-from hashformer.types import ModelOutput, Seen
+from hashformer.types import ModelOutput
 
 
 def where_term(model: HashFormer, output: ModelOutput, masks: Tensor | None, n_frames: int) -> Term:
@@ -59,39 +60,42 @@ def lag_term(output: ModelOutput, labels: Mapping[str, Tensor]) -> Term:
 def trace_term(
     model: HashFormer,
     config: LossConfig,
-    seen: Seen | None,
+    looks: Looks,
     labels: Mapping[str, Tensor],
     masks: Tensor | None,
     pairs: Tensor | None,
 ) -> Term:
-    """Single frames by themselves: which clips are forged, where, and each above the clip that it was made of.
+    """Single frames and sounds by themselves: which clips are forged, where, and each above what it was made of.
 
     Args:
         model: Keeps an empty sum in the graph.
         config: Smoothing, margin, and the weight of pairs beside the labels.
-        seen: Of the model; None without a picture.
-        labels: `video` is read, (B,).
+        looks: Of the model.
+        labels: `video` and `audio` are read, (B,).
         masks: As for `places_loss`; None if they are known of no clip.
         pairs: As for `pair_parts`; None if there are none.
     """
-    if seen is None:
-        nothing = torch.stack([weight.sum() * 0 for weight in model.parameters() if weight.requires_grad]).sum()
-        return term(nothing, {}, {"clips": "no clip of the batch has a picture"})
-    there = {"video": seen.present.any(1)}
-    truth = {"video": labels["video"].to(seen.logit)}
-    if masks is None:
-        masks = seen.logit.new_full((len(seen.logit), 1, 1, 1), float("nan"))
-    parts = {
-        "clips": binary_loss(seen.logit, truth["video"], there["video"], smoothing=config.label_smoothing),
-        "places": places_loss(seen.places, masks, seen.present, smoothing=config.label_smoothing),
-    }
-    value = parts["clips"] + parts["places"]
-    ranked = pair_parts(
-        {"video": seen.logit}, there, truth, _table_of_pairs(pairs, seen.logit), margin=config.pair_margin
-    )
-    if ranked:
-        parts["pairs"] = ranked["video"]
-        value = value + config.pair_loss_weight * ranked["video"]
+    logits: dict[str, Tensor] = {}
+    there: dict[str, Tensor] = {}
+    if looks.seen is not None:
+        logits["video"], there["video"] = looks.seen.logit, looks.seen.present.any(1)
+    if looks.heard is not None:
+        logits["audio"], there["audio"] = looks.heard.logit, looks.heard.present
+    nothing = torch.stack([weight.sum() * 0 for weight in model.parameters() if weight.requires_grad]).sum()
+    if not logits:
+        return term(nothing, {}, {"clips": "no clip of the batch has what is looked at"})
+    smoothing, like = config.label_smoothing, next(iter(logits.values()))
+    truth = {name: labels[name].to(like) for name in logits}
+    parts = {name: binary_loss(logits[name], truth[name], there[name], smoothing=smoothing) for name in logits}
+    if looks.seen is not None:
+        if masks is None:
+            masks = like.new_full((len(like), 1, 1, 1), float("nan"))
+        parts["places"] = places_loss(looks.seen.places, masks, looks.seen.present, smoothing=smoothing)
+    value = torch.stack(list(parts.values())).sum() + nothing
+    ranked = pair_parts(logits, there, truth, _table_of_pairs(pairs, like), margin=config.pair_margin)
+    for name, loss in ranked.items():
+        parts[f"pairs_{name}"] = loss
+        value = value + config.pair_loss_weight * loss
     return term(value, parts, {})
 
 

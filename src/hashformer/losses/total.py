@@ -65,8 +65,10 @@ class Objective(nn.Module):
             raise ValueError("where_loss_weight is set, but the model has no head for it: set model.where_head")
         if config.lag_loss_weight and model.lip_sync is None:
             raise ValueError("lag_loss_weight is set, but the model compares no lips with sound: set model.lip_sync")
-        if config.trace_loss_weight and model.traces is None:
-            raise ValueError("trace_loss_weight is set, but the model looks for no traces: set model.traces")
+        if config.trace_loss_weight and model.traces is None and model.sound_traces is None:
+            raise ValueError(
+                "trace_loss_weight is set, but the model looks for no traces: set model.traces or model.sound_traces"
+            )
         self.model = model
         self.config = config
         shape = model.config
@@ -140,7 +142,7 @@ class Objective(nn.Module):
             if self.predictors is not None:
                 terms["distill"] = self._distill(self.predictors, streams, clean, generator)
         if config.trace_loss_weight and looks is not None:
-            terms["trace"] = trace_term(self.model, config, looks.seen, labels or {}, masks, pairs)
+            terms["trace"] = trace_term(self.model, config, looks, labels or {}, masks, pairs)
         if config.mae_loss_weight:
             terms["mae"] = self._mae(streams, generator)
         return self._sum(terms, output)

@@ -14,7 +14,7 @@ from hashformer.model.heads import Heads, Told, soft_maximum
 from hashformer.model.inputs import Stream, read_streams, stream_specs
 from hashformer.model.lipsync import MOTION, Lags, LipSync
 from hashformer.model.tokens import Segment, Tokenizer
-from hashformer.model.traces import Traces
+from hashformer.model.traces import Heard, SoundTraces, Traces
 from hashformer.types import Batch, ModelOutput, Seen
 
 
@@ -23,6 +23,7 @@ class Looks(NamedTuple):
 
     lags: Lags | None
     seen: Seen | None
+    heard: Heard | None
 
 
 class HashFormer(nn.Module):
@@ -57,6 +58,7 @@ class HashFormer(nn.Module):
                 motion=config.landmark_motion or MOTION,
             )
         self.traces = Traces(self.specs["video"], config.traces, frames=config.trace_frames) if config.traces else None
+        self.sound_traces = SoundTraces(config.sound_traces) if config.sound_traces else None
         self.where_head = nn.Linear(config.width, 1) if config.where_head and "video" in names else None
 
     def forward(
@@ -89,13 +91,15 @@ class HashFormer(nn.Module):
         return self.answer(self.encode(streams), self.look(streams))
 
     def look(self, streams: Mapping[str, Stream]) -> Looks:
-        """What is told without tokens: lips against sound at every lag, and traces in single frames."""
-        lags = seen = None
+        """What is told without tokens: lips against sound at every lag, traces in single frames and in sound."""
+        lags = seen = heard = None
         if self.lip_sync is not None and {"audio", "landmarks"} <= streams.keys():
             lags = self.lip_sync(streams["audio"], streams["landmarks"])
         if self.traces is not None and "video" in streams:
             seen = self.traces(streams["video"])
-        return Looks(lags, seen)
+        if self.sound_traces is not None and "audio" in streams:
+            heard = self.sound_traces(streams["audio"])
+        return Looks(lags, seen, heard)
 
     def encode(
         self, streams: Mapping[str, Stream], keep: Mapping[str, Tensor] | None = None, *, with_fusion: bool = True
@@ -125,11 +129,12 @@ class HashFormer(nn.Module):
         present = {name: _every(part) for name, part in encoded.streams.items()}
         here = {name: mask.any(1) for name, mask in present.items()}
         where = self._where(encoded.streams)
-        lags, seen = looks
+        lags, seen, heard = looks
         told = Told(
             where=None if where is None else soft_maximum(where.float(), present["video"]),
             apart=None if lags is None else lags.logit,
             seen=None if seen is None else seen.logit,
+            heard=None if heard is None else heard.logit,
         )
         logits, valid, method_logits = self.heads(own, fusion, here, told)
         return ModelOutput(

@@ -132,6 +132,9 @@ class Heads(nn.Module):
             logits["sync"] = logits["sync"] + told.apart
         if told.seen is not None:
             logits["video"] = logits["video"] + told.seen
+        if told.heard is not None:
+            both = torch.stack([logits["audio"], told.heard.to(logits["audio"])], 1)
+            logits["audio"] = soft_maximum(both, valid["audio"][:, None].expand_as(both))
         if self.evidence:
             if told.where is not None:
                 logits["video"] = logits["video"] + self.where_scale * told.where
@@ -154,11 +157,13 @@ class Told(NamedTuple):
         where: Soft maximum of what the video tokens say of themselves.
         apart: Lips and sound do not move together.
         seen: Single frames show traces of forgery.
+        heard: The sound does, as synthetic voices do; the tokens know other vocoders, and either is enough.
     """
 
     where: Tensor | None = None
     apart: Tensor | None = None
     seen: Tensor | None = None
+    heard: Tensor | None = None
 
 
 def soft_maximum(values: Tensor, present: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What generators leave in single frames: fine texture, judged place by place before anything is a token."""
+"""What generators leave in single frames and in short sounds, judged place by place before anything is a token."""
 
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,17 +12,72 @@ from hashformer.model.tokens import chosen_frames, fine_detail, of_tubelets
 from hashformer.types import Seen
 
 _HIDDEN = 64
-"""Width of the layer that judges what is gathered over a frame."""
+"""Width of the layer that judges what is gathered over an image."""
 
 
-class Traces(nn.Module):
-    """A small residual network on single frames of each tubelet, with a logit for each place and one for the frame.
+class Heard(NamedTuple):
+    """What the sounds of a batch give away by themselves.
+
+    Attributes:
+        logit: The sound is forged, (B,); 0 where there is none.
+        present: Which clips have sound, (B,) bool.
+    """
+
+    logit: Tensor
+    present: Tensor
+
+
+class _Look(nn.Module):
+    """A small residual network on images, with a logit for each place and one for the image.
+
+    Batch norm, not one over the channels of a place, which takes away how strong fine detail is there. The image's
+    logit rests on the mean and the largest of the features and on the soft maximum over its places: one forged place
+    makes a forged image.
+
+    Args:
+        n_in: Channels that come in.
+        widths: Channels of each stage; each but the first halves the map.
+        stride: Of the first.
+    """
+
+    def __init__(self, n_in: int, widths: tuple[int, ...], *, stride: int | tuple[int, int] = 1) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_convolution(n_in, widths[0], stride=stride)]
+        for narrow, wide in pairwise(widths):
+            layers += [_convolution(narrow, wide, stride=2), _Residual(wide)]
+        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.place = nn.Conv2d(widths[-1], 1, 1)
+        self.frame = nn.Sequential(nn.Linear(2 * widths[-1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1))
+
+    def train(self, mode: bool = True) -> Self:
+        """Train, unless every weight is frozen: then the statistics stay as they are too."""
+        return super().train(mode and any(weight.requires_grad for weight in self.parameters()))
+
+    def look(self, images: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge images (n, C, H, W), of which those not `present`, (n,), give 0: logits (n,), places (n, h, w)."""
+        if self.training and not bool(present.all()):
+            # Blank images would be part of the batch's statistics. With none left, one is judged for nothing: each
+            # device of several takes part in every sum.
+            index = present.nonzero()[:, 0] if bool(present.any()) else present.new_zeros(1, dtype=torch.int64)
+            few, few_places = self._judge(images[index])
+            logits = few.new_zeros(len(images)).index_put((index,), few)
+            places = few_places.new_zeros(len(images), *few_places.shape[1:]).index_put((index,), few_places)
+        else:
+            logits, places = self._judge(images)
+        return logits * present.to(logits.dtype), places
+
+    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.layers(images.contiguous(memory_format=torch.channels_last))  # (n, C, h, w)
+        places = self.place(features)[:, 0].float()
+        gathered = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
+        return self.frame(gathered)[:, 0].float() + _largest(places.flatten(1)), places
+
+
+class Traces(_Look):
+    """Looks at single frames of each tubelet; the clip's logit is the mean over its frames.
 
     Colours and fine detail go in side by side, 2 × 2 pixels folded into channels, so that the first map is half the
-    crop's size and nothing is scaled down before the first convolution; each further stage halves it. Batch norm, not
-    one over the channels of a place, which takes away how strong fine detail is there. The frame's logit rests on the
-    mean and the largest of the features and on the soft maximum over its places: one forged place makes a forged frame.
-    The clip's is the mean over its frames.
+    crop's size and nothing is scaled down before the first convolution.
 
     Source: the map, Li et al., Face X-ray (2020); pairs of a clip and its forgery, Shiohara and Yamasaki,
     Self-blended images (2022). An addition to the paper's network, whose tokens learn texture only after very many
@@ -35,18 +90,8 @@ class Traces(nn.Module):
     """
 
     def __init__(self, spec: StreamSpec, widths: tuple[int, ...], *, frames: int) -> None:
-        super().__init__()
+        super().__init__(spec.shape[0] * 2 * 4, widths)
         self.tubelet, self.chosen = spec.patch[0], chosen_frames(spec.patch[0], frames)
-        layers: list[nn.Module] = [_convolution(spec.shape[0] * 2 * 4, widths[0])]
-        for narrow, wide in pairwise(widths):
-            layers += [_convolution(narrow, wide, stride=2), _Residual(wide)]
-        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.place = nn.Conv2d(widths[-1], 1, 1)
-        self.frame = nn.Sequential(nn.Linear(2 * widths[-1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1))
-
-    def train(self, mode: bool = True) -> Self:
-        """Train, unless every weight is frozen: then the statistics stay as they are too."""
-        return super().train(mode and any(weight.requires_grad for weight in self.parameters()))
 
     def forward(self, video: Stream) -> Seen:
         """Look at the frames.
@@ -60,28 +105,40 @@ class Traces(nn.Module):
         if video.present is not None:
             tubelets = video.present.reshape(shape[0], -1, self.tubelet).any(-1)
             present = tubelets.repeat_interleave(len(self.chosen), 1)
-        logits, places = self._frames(looked_at.flatten(0, 1), present.flatten())
-        counted = present.to(logits.dtype)
-        logit = (logits.reshape(shape) * counted).sum(1) / counted.sum(1).clamp(min=1)
+        frames = looked_at.flatten(0, 1)
+        both = functional.pixel_unshuffle(torch.cat([frames, fine_detail(frames)], 1), 2)
+        logits, places = self.look(both, present.flatten())
+        logit = logits.reshape(shape).sum(1) / present.sum(1).clamp(min=1)
         return Seen(logit, places.reshape(*shape, *places.shape[1:]), present)
 
-    def _frames(self, images: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        if not self.training or bool(present.all()):
-            return self._judge(images)
-        # Blank frames would be part of the batch's statistics. With none left, one is judged for nothing: each device
-        # of several takes part in every sum.
-        index = present.nonzero()[:, 0] if bool(present.any()) else present.new_zeros(1, dtype=torch.int64)
-        logits, places = self._judge(images[index])
-        whole = logits.new_zeros(len(images)).index_put((index,), logits)
-        return whole, places.new_zeros(len(images), *places.shape[1:]).index_put((index,), places)
 
-    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        both = torch.cat([images, fine_detail(images)], 1)
-        folded = functional.pixel_unshuffle(both, 2).contiguous(memory_format=torch.channels_last)
-        features = self.layers(folded)  # (B·t, C, rows, columns)
-        places = self.place(features)[:, 0].float()
-        gathered = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
-        return self.frame(gathered)[:, 0].float() + _largest(places.flatten(1)), places
+class SoundTraces(_Look):
+    """Looks at the log-mel picture of a clip's sound, (B, T, bins): synthetic voices, and what vocoders leave.
+
+    Each band's mean over the clip is taken away, which is what microphones, codecs and telephones change most; beside
+    the rest go its fine detail and the height of each band, for a convolution knows no frequency.
+
+    Args:
+        widths: Channels of each stage; the first halves the bands, each further one halves bands and time.
+    """
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__(3, widths, stride=(1, 2))
+
+    def forward(self, sound: Stream) -> Heard:
+        """Look at the sound.
+
+        Args:
+            sound: Values (B, T, 1, bins, 1).
+        """
+        values = sound.values[:, :, 0, :, 0]  # (B, T, bins)
+        there = values.new_ones(values.shape[:2]) if sound.present is None else sound.present.to(values.dtype)
+        here = there.any(1)
+        mean = (values * there[..., None]).sum(1, keepdim=True) / there.sum(1).clamp(min=1)[:, None, None]
+        image = ((values - mean) * there[..., None])[:, None]
+        height = torch.linspace(-1, 1, values.shape[2], dtype=values.dtype, device=values.device)
+        channels = [image, fine_detail(image), height.expand_as(image)]
+        return Heard(self.look(torch.cat(channels, 1), here)[0], here)
 
 
 def _largest(values: Tensor) -> Tensor:
@@ -89,7 +146,7 @@ def _largest(values: Tensor) -> Tensor:
     return ((2 * values).logsumexp(1) - torch.log(torch.tensor(float(values.shape[1])))) / 2
 
 
-def _convolution(n_in: int, n_out: int, *, stride: int = 1) -> nn.Sequential:
+def _convolution(n_in: int, n_out: int, *, stride: int | tuple[int, int] = 1) -> nn.Sequential:
     layers = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(n_out)
     return nn.Sequential(*layers, nn.ReLU(inplace=True))
 
