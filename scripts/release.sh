@@ -12,6 +12,7 @@
 # SHORT             recipe of a training on shorter clips before it; `none` leaves it out (default: small-short)
 # SYNC              recipe of a training of lips against sound after it; `none` leaves it out (default: small-sync)
 # TRACES            recipe of a training on single frames after those; `none` leaves it out (default: small-traces)
+# SOUND             recipe of a training on synthetic voices after that; `none` leaves it out (default: small-sound)
 # WHOLE             recipe whose clips and forgeries the scores are calibrated on (default: small-whole)
 # AUTOENCODER       0 leaves out the forgeries that need a learned decoder (default: 1)
 # SEED              of every draw (default: 0)
@@ -123,6 +124,12 @@ if [ "${TRACES:-small-traces}" != none ]; then
         --recipe "${TRACES:-small-traces}" --log_dir "$out/traces" --out "$out/traces/weights.safetensors" \
         --load_from "$trained" ${neural[@]+"${neural[@]}"}
     trained="$out/traces/weights.safetensors"
+fi
+if [ "${SOUND:-small-sound}" != none ]; then
+    step sound "$out/sound/weights.safetensors" "$hashformer" train "${training[@]}" \
+        --recipe "${SOUND:-small-sound}" --log_dir "$out/sound" --out "$out/sound/weights.safetensors" \
+        --load_from "$trained"
+    trained="$out/sound/weights.safetensors"
 fi
 step calibrate "$out/whole/weights.safetensors" "$hashformer" train "${training[@]}" --calibrate_only \
     --recipe "${WHOLE:-small-whole}" --log_dir "$out/whole" --out "$out/whole/weights.safetensors" --load_from "$trained" \

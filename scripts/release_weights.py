@@ -22,7 +22,7 @@ def thresholds_of(metrics: dict[str, Any]) -> dict[str, float]:
     """Thresholds by share of false alarms, as `Calibration.thresholds` has them, from `validate --thresholds`.
 
     Raises:
-        WeightsError: If the metrics hold none.
+        WeightsError: If the metrics hold none, or not that of `SHARE`.
     """
     found = {
         f"{int(name.removeprefix('fpr_')) / 100:g}": float(entry["threshold"])
@@ -31,6 +31,8 @@ def thresholds_of(metrics: dict[str, Any]) -> dict[str, float]:
     }
     if not found:
         raise WeightsError("the metrics hold no thresholds: run `hashformer validate --thresholds` on real files.")
+    if SHARE not in found:
+        raise WeightsError(f"the metrics hold thresholds for {', '.join(found)}, and none for {SHARE}: validate anew.")
     return found
 
 

@@ -18,7 +18,7 @@ from hashformer.model.weights import load_model, save_model
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 STEPS = [
-    *("manifest", "preprocess", "forge", "train", "train", "train", "train", "train"),
+    *("manifest", "preprocess", "forge", "train", "train", "train", "train", "train", "train"),
     *("validate", "validate", "validate", "baselines", "robustness"),
 ]
 STUB = """#!{python}
@@ -127,10 +127,21 @@ def test_every_step_once_then_none(release):
     assert "dev.csv" not in train
     assert times(release) == [
         *("manifest", "split", "preprocess", "autoencoder", "short", "train", "sync"),
-        *("traces", "calibrate", "thresholds", "weights", "validate", "untrained", "rates", "baselines", "robustness"),
+        *(
+            "traces",
+            "sound",
+            "calibrate",
+            "thresholds",
+            "weights",
+            "validate",
+            "untrained",
+            "rates",
+            "baselines",
+            "robustness",
+        ),
     ]
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 16
+    assert release.told.count("done before") == 17
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
@@ -141,9 +152,16 @@ def test_a_change_redoes_what_comes_after_it_and_no_more(release):
     assert verbs(release(STUB_VERSION="2")) == STEPS
     assert verbs(release(STUB_VERSION="2", SHORT="none", ROBUSTNESS="none")) == STEPS[4:-1]
     plain = release(
-        STUB_VERSION="2", SHORT="none", SYNC="none", TRACES="none", AUTOENCODER="0", PRETRAIN="1", ROBUSTNESS="none"
+        STUB_VERSION="2",
+        SHORT="none",
+        SYNC="none",
+        TRACES="none",
+        SOUND="none",
+        AUTOENCODER="0",
+        PRETRAIN="1",
+        ROBUSTNESS="none",
     )
-    assert verbs(plain) == ["pretrain", "train", *STEPS[7:-1]]
+    assert verbs(plain) == ["pretrain", "train", *STEPS[8:-1]]
     assert "pretrain/weights.safetensors" in " ".join(plain[1])
     assert "autoencoder" not in " ".join(plain[1])
 
@@ -189,15 +207,22 @@ def test_error_rates_are_those_of_each_kind_of_input(release):
     assert (sound["false_positive_rate"], sound["false_negative_rate"]) == (None, 1.0)
 
 
-def test_without_thresholds_nothing_ships(release, tmp_path):
+@pytest.mark.parametrize(
+    ("thresholds", "told"),
+    [
+        ({"n": 0, "reason": "no real file has a score"}, "hold no thresholds"),
+        ({"n": 9, "fpr_1": {"threshold": 0.9}}, "none for 0.05"),
+    ],
+)
+def test_without_the_threshold_nothing_ships(release, tmp_path, thresholds, told):
     release()
-    (tmp_path / "empty.json").write_text('{"thresholds": {"n": 0, "reason": "no real file has a score"}}')
+    (tmp_path / "empty.json").write_text(json.dumps({"thresholds": thresholds}))
     words = [release.out / "train" / "weights.safetensors", tmp_path / "empty.json", tmp_path / "x.safetensors"]
     ran = subprocess.run(
         [sys.executable, SCRIPTS / "release_weights.py", *words], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 2
-    assert "hold no thresholds" in ran.stderr
+    assert told in ran.stderr
     assert not (tmp_path / "x.safetensors").exists()
 
 

@@ -85,6 +85,18 @@ def test_silence_is_taken_out_with_the_reason():
     assert judged.clip.waveform is None
 
 
+def test_a_blurred_face_is_taken_out_with_the_reason_if_there_is_a_limit():
+    one = clip()
+    rng = np.random.default_rng(0)
+    one.frames[:] = rng.integers(0, 256, one.frames.shape, dtype=np.uint8)
+    assert judge(one, QualityConfig(min_sharpness=6)).no_video is None
+    one.frames[4:] = 128  # most of it is flat
+    assert judge(one, QualityConfig()).no_video is None
+    judged = judge(one, QualityConfig(min_sharpness=6))
+    assert judged.no_video == "the face is too blurred: sharpness 0.0, at least 6.0 is needed"
+    assert judged.clip.waveform is not None
+
+
 def test_gaps_do_not_darken_a_face():
     one = clip(gaps=range(8))
     one.frames[:8] = 0

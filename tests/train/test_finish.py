@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from hashformer.config.train import load_recipe
 from hashformer.timebase import Window
-from hashformer.train.finish import calibrate
+from hashformer.train.finish import calibrate, portable
 from hashformer.train.scores import JudgedClip, file_table, gathered, known, validation_metrics
 from hashformer.types import HEADS
 
@@ -29,6 +30,13 @@ def split(n_real, n_fake):
     """Real logits round −1, fake ones round 1, equally spread: at 0 both are equally likely."""
     reals = [judged(i, 0, float(RNG.normal(-1, 1))) for i in range(n_real)]
     return reals + [judged(i, 1, float(RNG.normal(1, 1)), kind="puppet") for i in range(n_fake)]
+
+
+def test_weights_carry_no_folder_of_their_maker():
+    recipe = load_recipe("small", "finetune", ["forge.autoencoder=/home/someone/faces.safetensors"])
+    assert portable(recipe).forge.autoencoder == "faces.safetensors"
+    assert "/home" not in portable(recipe).to_yaml()
+    assert portable(load_recipe("small", "finetune")).forge.autoencoder == ""
 
 
 @pytest.mark.parametrize("n_fake", [400, 4000])

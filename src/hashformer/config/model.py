@@ -104,12 +104,8 @@ class ModelConfig(Settings):
                 f"traces={self.traces} needs the modality video and halves the crop {len(self.traces)} times, "
                 f"which video_size_px={self.video_size_px} does not allow"
             )
-        if self.sound_traces and "audio" not in self.modalities:
-            raise ValueError(f"sound_traces={self.sound_traces} needs the modality audio")
         if self.trace_frames > self.video_patch_frames:
             raise ValueError(f"trace_frames={self.trace_frames} is above video_patch_frames={self.video_patch_frames}")
-        if self.lip_sync and not {"audio", "landmarks"} <= set(self.modalities):
-            raise ValueError(f"lip_sync={self.lip_sync} needs the modalities audio and landmarks")
         if self.stem == "mobile" and self.video_patch_px not in {8, 16, 32}:
             raise ValueError(
                 f"the mobile stem gives tokens of 8, 16 or 32 px, got video_patch_px={self.video_patch_px}"
@@ -118,4 +114,11 @@ class ModelConfig(Settings):
             raise ValueError(f"stem_frames={self.stem_frames} is above video_patch_frames={self.video_patch_frames}")
         if self.rotary_min_period_s >= self.rotary_max_period_s:
             raise ValueError("rotary_min_period_s must be below rotary_max_period_s")
+        return self
+
+    @model_validator(mode="after")
+    def _check_streams(self) -> Self:
+        for name, streams in (("sound_traces", ("audio",)), ("lip_sync", ("audio", "landmarks"))):
+            if getattr(self, name) and not set(streams) <= set(self.modalities):
+                raise ValueError(f"{name}={getattr(self, name)} needs the modalities {' and '.join(streams)}")
         return self

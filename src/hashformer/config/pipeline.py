@@ -75,6 +75,9 @@ class QualityConfig(Settings):
 
     min_face_px: float = Field(48.0, ge=0, description="width of the face in the source picture, pixels")
     min_luma: float = Field(0.06, ge=0, le=1, description="mean brightness of the crop")
+    min_sharpness: float = Field(
+        0.0, ge=0, description="median variance of the Laplacian of the crop's grey levels; 0: any face"
+    )
     min_loudness_dbfs: float = Field(-60.0, le=0, description="root mean square of the sound")
 
 

@@ -26,7 +26,9 @@ class LossConfig(Settings):
         0.0, ge=0, description="lips and sound fit best at lag 0 where they belong together; needs model.lip_sync"
     )
     trace_loss_weight: float = Field(
-        0.0, ge=0, description="which frames and sounds show traces, and where; needs model.traces or model.sound_traces"
+        0.0,
+        ge=0,
+        description="which frames and sounds show traces, and where; needs model.traces or model.sound_traces",
     )
     pair_loss_weight: float = Field(0.0, ge=0, description="a forgery's logits above those of the clip it was made of")
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hashformer.config import QualityConfig
+from hashformer.media.picture import sharpness
 from hashformer.types import Clip, Floats
+
+_LOOKED_AT = 4
+"""So many crops of a clip tell how sharp it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class Judged:
 
 
 def judge(clip: Clip, config: QualityConfig) -> Judged:
-    """Take out a face that is too small or too dark, and sound that is too quiet.
+    """Take out a face that is too small, too dark or too blurred, and sound that is too quiet.
 
     Args:
         clip: The clip as it was cut.
@@ -61,9 +65,14 @@ def _picture_fault(clip: Clip, config: QualityConfig, face_px: float | None) -> 
         return "the face is on none of its frames"
     if face_px < config.min_face_px:
         return f"the face is too small: {face_px:.0f} px wide, at least {config.min_face_px:.0f} px are needed"
-    luma = float(clip.frames[~np.isnan(clip.boxes[:, 0])].mean()) / 255
+    shown = clip.frames[~np.isnan(clip.boxes[:, 0])]
+    luma = float(shown.mean()) / 255
     if luma < config.min_luma:
         return f"the face is too dark: brightness {luma:.2f}, at least {config.min_luma:.2f} is needed"
+    if config.min_sharpness:
+        sharp = float(np.median([sharpness(crop) for crop in shown[:: math.ceil(len(shown) / _LOOKED_AT)]]))
+        if sharp < config.min_sharpness:
+            return f"the face is too blurred: sharpness {sharp:.1f}, at least {config.min_sharpness:.1f} is needed"
     return None
 
 

@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 from typing import NamedTuple, cast
 
+import cv2
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
@@ -127,3 +128,13 @@ def _square_pixel_size(frame: VideoFrame, pixel_aspect: Fraction | None) -> tupl
     if not pixel_aspect or not 1 / MAX_PIXEL_ASPECT <= pixel_aspect <= MAX_PIXEL_ASPECT:
         return frame.width, frame.height
     return max(1, round(frame.width * pixel_aspect)), frame.height
+
+
+def sharpness(crop: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian of a crop's grey levels, 0–255: low is blurred, or drawn up from few pixels.
+
+    Args:
+        crop: (3, H, W) RGB.
+    """
+    grey = cv2.cvtColor(np.ascontiguousarray(crop.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var())

@@ -26,7 +26,7 @@ from hashformer.results import WeightsInfo
 from hashformer.types import ModelOutput
 from hashformer.version import __version__
 
-RELEASED = {"small": "27b9a968d6ec4e7196f939daadd6cb781690c71d97e6f52195a4b0d21cd6a890"}
+RELEASED = {"small": "b1264e0a56e19f0a3d083ef6ed6f1582c4c6ca391e1177c5861cb78e66883ac3"}
 """Released weights that ship in `hashformer/weights/`: name -> SHA-256 of `<name>.safetensors`."""
 PRESET_SEED = 0
 """Seed of the initialisation that a bare preset name stands for."""

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from hashformer.errors import StoreError
 from hashformer.faces.landmarks import N_LANDMARKS
 from hashformer.media.crops import CropWriter, read_crops
-from hashformer.media.picture import RGB
+from hashformer.media.picture import RGB, sharpness
 from hashformer.preprocess.arrays import ArrayWriter
 from hashformer.preprocess.decoded import CROPS_NAME, decoded
 from hashformer.preprocess.record import Spans, TrackRecord
@@ -93,9 +92,7 @@ class PartWriter:
 
     def _measure(self, crops: Frames, boxes: Floats) -> None:
         self._widths_px += (boxes[:, 2] - boxes[:, 0]).tolist()
-        for crop in crops:
-            grey = cv2.cvtColor(np.ascontiguousarray(crop.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
-            self._blurs.append(float(cv2.Laplacian(grey, cv2.CV_64F).var()))
+        self._blurs += [sharpness(crop) for crop in crops]
 
 
 class PartReader:

@@ -155,6 +155,12 @@ def write_weights(
     save_model(path, kept, config=config.config, trained=trained, calibration=calibration, extra=facts)
 
 
+def portable(config: TrainConfig) -> TrainConfig:
+    """The recipe as weights carry it: files by their names, for weights travel and folders do not."""
+    forge = config.forge.model_copy(update={"autoencoder": Path(config.forge.autoencoder).name})
+    return config.model_copy(update={"forge": forge})
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides numbers."""
     return {

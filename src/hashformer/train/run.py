@@ -20,7 +20,7 @@ from hashformer.model.calibration import Calibration
 from hashformer.train.by_kind import KindAuc, auc_by_kind, write_auc_by_kind
 from hashformer.train.callbacks import BatchKeeper, averaging, is_out_of_memory
 from hashformer.train.data import TrainData
-from hashformer.train.finish import Finished, calibrate, load_average, versions, write_weights
+from hashformer.train.finish import Finished, calibrate, load_average, portable, versions, write_weights
 from hashformer.train.module import TrainModule
 from hashformer.train.scores import file_table, validation_metrics
 from hashformer.train.stages import STAGES
@@ -249,7 +249,12 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
     if by_kind:
         write_auc_by_kind(by_kind, places.log_dir / "auc_by_kind.csv")
     facts = data.facts() | {f"version_{name}": version for name, version in versions().items()}
-    facts |= {"stage": stage.name, "steps": str(steps), "seed": str(config.run.seed), "recipe": config.to_yaml()}
+    facts |= {
+        "stage": stage.name,
+        "steps": str(steps),
+        "seed": str(config.run.seed),
+        "recipe": portable(config).to_yaml(),
+    }
     facts |= {name: f"{value:.4f}" for name, value in metrics.items()}
     model = module.objective.model.cpu()
     write_weights(places.weights, model, config, trained=stage.trained, calibration=calibration, facts=facts)

@@ -27,7 +27,15 @@ FREE = (
     "sound_traces",
 )
 """Settings that a run may change on weights that it starts from: no shared tensor depends on them."""
-_FRESH = ("where_head.", "heads.method.", "heads.where_scale", "heads.judges.overall.", "lip_sync.", "traces.", "sound_traces.")
+_FRESH = (
+    "where_head.",
+    "heads.method.",
+    "heads.where_scale",
+    "heads.judges.overall.",
+    "lip_sync.",
+    "traces.",
+    "sound_traces.",
+)
 """Where the tensors stand that a weight file may lack, or have in another shape."""
 _READS = ("model", "clip", "features")
 """Parts of the config that weights are made for."""
