@@ -60,6 +60,12 @@ def test_every_variant_fits_the_recipe_and_changes_what_it_says(name):
     assert bool(variant.changes) or name in {FULL, "without_pretraining"}
 
 
+@pytest.mark.parametrize("recipe", ["tiny", "small", "small-short", "small-sync", "base"])
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_of_every_recipe_is_a_network(name, recipe):
+    load_recipe(recipe, "finetune", VARIANTS[name].changes)
+
+
 def test_variants_are_trained_or_taken_and_compared_with_the_whole(corpus, tmp_path):
     asked = []
 

@@ -36,7 +36,10 @@ VARIANTS: dict[str, Variant] = {
     "without_wfa": Variant("no weighted forgery alignment (contrastive loss)", ("losses.contrast_loss_weight=0",)),
     "without_sfa": Variant("no selective forgery alignment: dense attention", ("config.model.attention=dense",)),
     "without_distillation": Variant("no self-distillation", ("losses.distill_loss_weight=0",)),
-    "without_landmarks": Variant("no landmarks", ("config.model.modalities=[audio, video]",)),
+    "without_landmarks": Variant(
+        "no landmarks, and no comparison of lips and sound, which reads them",
+        ("config.model.modalities=[audio, video]", "config.model.lip_sync=0", "losses.lag_loss_weight=0"),
+    ),
     "without_pretraining": Variant("from fresh weights", pretrained=False),
     "without_hashing": Variant("real-valued embeddings in place of codes", ("config.model.hashing=false",)),
 }
