@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Status = Literal["scored", "cannot_tell", "error"]
 ScoreName = Literal["overall", "video", "audio", "sync"]
@@ -125,8 +125,9 @@ class HeatMap(Result):
     """Where the network looked, over the face or over the spectrogram of one clip."""
 
     stream: Literal["video", "audio"]
-    source: Literal["attention", "where"] = Field(
-        description="attention: that moved the score; where: the head that says of each patch whether it is forged"
+    source: Literal["attention", "where", "traces"] = Field(
+        description="attention: that moved the score; where: the head that says of each patch whether it is forged; "
+        "traces: the same of the network that looks at single frames"
     )
     values: list[list[float]] = Field(
         description="rows from the top, 0–1: places on the face over the clip; for sound, high pitch first, by time"

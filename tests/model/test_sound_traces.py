@@ -112,3 +112,21 @@ def test_a_buzz_in_single_bands_is_learnt(model):
     with torch.no_grad():
         logits = heard(model, batch.audio).logit
     assert logits[16:].min() > logits[:16].max()
+
+
+def test_only_kept_sound_is_heard(model):
+    audio = make_batch(2).audio
+    whole = heard(model, audio)
+    n_bands = model.specs["audio"].grid[0]
+    keep = torch.ones(2, audio.shape[1] // TINY.audio_patch_frames * n_bands, dtype=torch.bool)
+    values = (audio - CONFIG.audio_mean) / CONFIG.audio_std
+    stream = Stream(values[:, :, None, :, None], None)
+    torch.testing.assert_close(model.sound_traces(stream, keep).logit, whole.logit)
+    keep[0, : keep.shape[1] // 2] = False
+    half = model.sound_traces(stream, keep)
+    assert not torch.isclose(half.logit[0], whole.logit[0])
+    torch.testing.assert_close(half.logit[1], whole.logit[1])
+    keep[0] = False
+    nothing = model.sound_traces(stream, keep)
+    assert float(nothing.logit[0]) == 0
+    assert nothing.present.tolist() == [False, True]

@@ -8,6 +8,7 @@ from hashformer.errors import ConfigError
 from hashformer.losses import Objective
 from hashformer.losses.dense import places_loss
 from hashformer.model import HashFormer
+from hashformer.model.inputs import read_streams
 from hashformer.types import Batch
 from model_batches import make_batch
 
@@ -125,3 +126,44 @@ def test_a_fine_pattern_in_one_place_is_learnt_and_found(model):
     half = seen.places.shape[-1] // 2
     corner = seen.places[4:, :, :half, :half].mean()
     assert float(corner) > float(seen.places[4:, :, half:, half:].mean()) + 1
+
+
+def test_with_every_patch_kept_nothing_changes():
+    torch.manual_seed(0)
+    model = HashFormer(CONFIG.model_copy(update={"sound_traces": (4, 8), "lip_sync": 8})).eval()
+    streams = read_streams(make_batch(2), model.specs)
+    whole = model.look(streams)
+    every = {name: torch.ones(2, n_patches(streams, model, name), dtype=torch.bool) for name in ("video", "audio")}
+    kept = model.look(streams, every)
+    torch.testing.assert_close(kept.seen.logit, whole.seen.logit)
+    torch.testing.assert_close(kept.heard.logit, whole.heard.logit)
+    torch.testing.assert_close(kept.lags.logit, whole.lags.logit)
+
+
+def test_traces_are_sought_in_what_is_kept_alone(model):
+    model.eval()
+    streams = read_streams(make_batch(2), model.specs)
+    whole = model.look(streams).seen
+    rows, columns = model.specs["video"].grid
+    steps = n_patches(streams, model, "video") // (rows * columns)
+    keep = torch.ones(2, steps, rows, columns, dtype=torch.bool)
+    keep[:, 0] = False  # a moment of which nothing is kept is not looked at
+    keep[:, :, 0] = False
+    seen = model.look(streams, {"video": keep.flatten(1)}).seen
+    torch.testing.assert_close(seen.places, whole.places)
+    frames = len(model.traces.chosen)
+    assert not seen.present[:, :frames].any()
+    assert seen.present[:, frames:].all()
+    with torch.no_grad():  # with the features silenced, the logit is the soft maximum over the kept places
+        for weight in model.traces.frame.parameters():
+            weight.zero_()
+    seen = model.look(streams, {"video": keep.flatten(1)}).seen
+    side = seen.places.shape[2]
+    kept = seen.places[:, frames:, side // rows :].flatten(2)
+    wanted = ((2 * kept).exp().mean(2).log() / 2).mean(1)
+    torch.testing.assert_close(seen.logit, wanted)
+
+
+def n_patches(streams, model, name):
+    spec, n_frames = model.specs[name], streams[name].values.shape[1]
+    return n_frames // spec.patch[0] * spec.grid[0] * spec.grid[1]

@@ -4,6 +4,7 @@ import hashlib
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hashformer.data.batch import collate
 from hashformer.data.features import SoundFeatures
@@ -14,7 +15,7 @@ from hashformer.evidence.places import Places, hottest
 from hashformer.model.inputs import Stream, read_streams
 from hashformer.model.weights import LoadedModel
 from hashformer.results import HeatMap, SuspectClip
-from hashformer.types import Clip
+from hashformer.types import Clip, Seen
 
 
 def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> SuspectClip:
@@ -26,8 +27,8 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
         features: How the model reads sound.
 
     Returns:
-        A map over the face and one over the spectrogram, as far as the clip has them, and that of the `where` head
-        if the model has one; each with its check.
+        A map over the face and one over the spectrogram, as far as the clip has them, and those of the `where` head
+        and of the network for traces if the model has them; each with its check.
     """
     device = next(loaded.model.parameters()).device
     batch = collate([clip], features).to(device)
@@ -61,13 +62,21 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
 
 
 def _heats(looked: Looked, name: str, places: Places) -> dict[str, Tensor]:
-    """By source: `attention`, 1 at its hottest place, and `where`, the mean probability at each place."""
+    """By source: `attention`, 1 at its hottest place; `where` and `traces`, the mean probability at each place."""
     present = looked.output.token_present[name][0]
     flow = places.gather(looked.relevance[name], present)
     heats = {"attention": flow / flow.max().clamp(min=torch.finfo(flow.dtype).tiny)}
     if name == "video" and looked.output.where is not None:
         heats["where"] = places.gather(torch.sigmoid(looked.output.where[0].float()), present)
+    if name == "video" and looked.output.seen is not None:
+        heats["traces"] = _mean_of_frames(looked.output.seen, places.shape)
     return heats
+
+
+def _mean_of_frames(seen: Seen, shape: tuple[int, int]) -> Tensor:
+    """What the network for traces says of each place, the mean over the frames that are there, `shape`."""
+    frames = torch.sigmoid(seen.places[0][seen.present[0]].detach().float())  # (t, rows, columns)
+    return functional.adaptive_avg_pool2d(frames.mean(0)[None], shape)[0]
 
 
 def _checked(  # noqa: PLR0913 -- a map and all that it is drawn and checked with

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from hashformer.evidence.places import Places, hottest, moved
-from hashformer.model.inputs import Stream, StreamSpec
-from hashformer.model.tokens import spread_mask
+from hashformer.model.inputs import Stream
 from hashformer.model.weights import LoadedModel
 from hashformer.results import Occlusion
 
@@ -27,10 +26,10 @@ def occlude(
 ) -> Occlusion:
     """Compare the overall score of a clip with the hottest places hidden and with as much hidden elsewhere.
 
-    What is hidden never reaches the network: its patches are taken out, as in masked training, and no grey box is
-    laid over the picture, whose edges would be traces by themselves. The comparison of lips and sound, which reads no
-    patches, is given the mean value there. The control keeps the shape and only moves it, since a patch here and
-    there is easily guessed from its neighbours.
+    What is hidden does not count: its patches are taken out, as in masked training, and no grey box is laid over the
+    picture, whose edges would be traces by themselves; the networks for traces leave these places of their maps out.
+    The comparison of lips and sound, which reads no patches, is given the mean value there. The control keeps the
+    shape and only moves it, since a patch here and there is easily guessed from its neighbours.
 
     Args:
         loaded: The model and its calibration.
@@ -59,17 +58,9 @@ def _scores(loaded: LoadedModel, streams: Mapping[str, Stream], keep: Mapping[st
     number = max((len(rows) for rows in keep.values()), default=1)
     with torch.inference_mode():
         repeated = {stream: _repeated(one, number) for stream, one in streams.items()}
-        seen = {stream: _hidden(one, keep.get(stream), loaded.model.specs[stream]) for stream, one in repeated.items()}
-        output = loaded.model.answer(loaded.model.encode(repeated, keep), loaded.model.look(seen))
+        output = loaded.model.answer(loaded.model.encode(repeated, keep), loaded.model.look(repeated, keep))
         scores: list[float] = loaded.scores(output)["overall"].tolist()
     return [round(score, 6) for score in scores]
-
-
-def _hidden(stream: Stream, keep: Tensor | None, spec: StreamSpec) -> Stream:
-    """For what reads no patches: the mean value, which is 0, where nothing is kept."""
-    if keep is None:
-        return stream
-    return stream._replace(values=torch.where(spread_mask(keep, stream.values.shape[1], spec), stream.values, 0.0))
 
 
 def _repeated(stream: Stream, number: int) -> Stream:

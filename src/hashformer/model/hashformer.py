@@ -13,7 +13,7 @@ from hashformer.model.hashing import HashHead
 from hashformer.model.heads import Heads, Told, soft_maximum
 from hashformer.model.inputs import Stream, read_streams, stream_specs
 from hashformer.model.lipsync import MOTION, Lags, LipSync
-from hashformer.model.tokens import Segment, Tokenizer
+from hashformer.model.tokens import Segment, Tokenizer, without
 from hashformer.model.traces import Heard, SoundTraces, Traces
 from hashformer.types import Batch, ModelOutput, Seen
 
@@ -58,7 +58,7 @@ class HashFormer(nn.Module):
                 motion=config.landmark_motion or MOTION,
             )
         self.traces = Traces(self.specs["video"], config.traces, frames=config.trace_frames) if config.traces else None
-        self.sound_traces = SoundTraces(config.sound_traces) if config.sound_traces else None
+        self.sound_traces = SoundTraces(self.specs["audio"], config.sound_traces) if config.sound_traces else None
         self.where_head = nn.Linear(config.width, 1) if config.where_head and "video" in names else None
 
     def forward(
@@ -90,15 +90,24 @@ class HashFormer(nn.Module):
         streams = read_streams(batch, self.specs)
         return self.answer(self.encode(streams), self.look(streams))
 
-    def look(self, streams: Mapping[str, Stream]) -> Looks:
-        """What is told without tokens: lips against sound at every lag, traces in single frames and in sound."""
+    def look(self, streams: Mapping[str, Stream], keep: Mapping[str, Tensor] | None = None) -> Looks:
+        """What is told without tokens: lips against sound at every lag, traces in single frames and in sound.
+
+        Args:
+            streams: From `read_streams`.
+            keep: For a stream, the patches to keep, (B, N) bool. Traces are sought in these alone; the comparison of
+                lips and sound, which knows no patches, is given the mean value, 0, in place of the others.
+        """
+        keep = keep or {}
         lags = seen = heard = None
         if self.lip_sync is not None and {"audio", "landmarks"} <= streams.keys():
-            lags = self.lip_sync(streams["audio"], streams["landmarks"])
+            lags = self.lip_sync(
+                *(without(streams[name], keep.get(name), self.specs[name]) for name in ("audio", "landmarks"))
+            )
         if self.traces is not None and "video" in streams:
-            seen = self.traces(streams["video"])
+            seen = self.traces(streams["video"], keep.get("video"))
         if self.sound_traces is not None and "audio" in streams:
-            heard = self.sound_traces(streams["audio"])
+            heard = self.sound_traces(streams["audio"], keep.get("audio"))
         return Looks(lags, seen, heard)
 
     def encode(

@@ -79,6 +79,19 @@ def spread_mask(keep: Tensor, n_frames: int, spec: StreamSpec) -> Tensor:
     return grid.repeat_interleave(t, 1).repeat_interleave(h, 3).repeat_interleave(w, 4)
 
 
+def without(stream: Stream, keep: Tensor | None, spec: StreamSpec) -> Stream:
+    """A stream with the mean value, 0, wherever a patch is not kept.
+
+    Args:
+        stream: Values (B, T, C, rows, columns).
+        keep: Which patches, (B, N) bool; None for all.
+        spec: Of the stream.
+    """
+    if keep is None:
+        return stream
+    return stream._replace(values=torch.where(spread_mask(keep, stream.values.shape[1], spec), stream.values, 0.0))
+
+
 class ChannelNorm(nn.Module):
     """Layer norm over the channels at each place of (B, C, H, W), as in ConvNeXt (arXiv 2201.03545)."""
 

@@ -53,9 +53,21 @@ class _Look(nn.Module):
         """Train, unless every weight is frozen: then the statistics stay as they are too."""
         return super().train(mode and any(weight.requires_grad for weight in self.parameters()))
 
-    def look(self, images: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge images (n, C, H, W), of which those not `present`, (n,), give 0: logits (n,), places (n, h, w)."""
-        if self.training and not bool(present.all()):
+    def look(self, images: Tensor, present: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Judge images.
+
+        Args:
+            images: (n, C, H, W).
+            present: Those that are not give 0, (n,) bool.
+            keep: Places that count, on any grid, (n, rows, columns) bool, one at least of each image; None for all.
+                Not in training.
+
+        Returns:
+            Logits (n,), and those of the places, (n, h, w).
+        """
+        if keep is not None:
+            logits, places = self._judge(images, keep)
+        elif self.training and not bool(present.all()):
             # Blank images would be part of the batch's statistics. With none left, one is judged for nothing: each
             # device of several takes part in every sum.
             index = present.nonzero()[:, 0] if bool(present.any()) else present.new_zeros(1, dtype=torch.int64)
@@ -66,11 +78,15 @@ class _Look(nn.Module):
             logits, places = self._judge(images)
         return logits * present.to(logits.dtype), places
 
-    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _judge(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         features = self.layers(images.contiguous(memory_format=torch.channels_last))  # (n, C, h, w)
         places = self.place(features)[:, 0].float()
-        gathered = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
-        return self.frame(gathered)[:, 0].float() + _largest(places.flatten(1)), places
+        mean, largest, told = features.mean((2, 3)), features.amax((2, 3)), _largest(places.flatten(1))
+        if keep is not None:
+            kept = functional.adaptive_max_pool2d(keep[:, None].to(features.dtype), features.shape[2:])  # (n, 1, h, w)
+            mean, largest = (features * kept).sum((2, 3)) / kept.sum((2, 3)), (features * kept).amax((2, 3))
+            told = _largest(places.flatten(1), kept.flatten(1) > 0)
+        return self.frame(torch.cat([mean, largest], 1))[:, 0].float() + told, places
 
 
 class Traces(_Look):
@@ -91,13 +107,15 @@ class Traces(_Look):
 
     def __init__(self, spec: StreamSpec, widths: tuple[int, ...], *, frames: int) -> None:
         super().__init__(spec.shape[0] * 2 * 4, widths)
+        self.grid = spec.grid
         self.tubelet, self.chosen = spec.patch[0], chosen_frames(spec.patch[0], frames)
 
-    def forward(self, video: Stream) -> Seen:
+    def forward(self, video: Stream, keep: Tensor | None = None) -> Seen:
         """Look at the frames.
 
         Args:
             video: Values (B, T, C, rows, columns).
+            keep: Patches that count, (B, N) bool; None for all. A frame of which none does is not looked at.
         """
         looked_at = of_tubelets(video.values, self.tubelet, self.chosen)  # (B, t, C, rows, columns)
         shape = looked_at.shape[:2]
@@ -107,7 +125,13 @@ class Traces(_Look):
             present = tubelets.repeat_interleave(len(self.chosen), 1)
         frames = looked_at.flatten(0, 1)
         both = functional.pixel_unshuffle(torch.cat([frames, fine_detail(frames)], 1), 2)
-        logits, places = self.look(both, present.flatten())
+        if keep is not None:
+            grid = keep.reshape(shape[0], -1, *self.grid).repeat_interleave(
+                len(self.chosen), 1
+            )  # (B, t, rows, columns)
+            present = present & grid.any((2, 3))
+            keep = (grid | ~present[:, :, None, None]).flatten(0, 1)
+        logits, places = self.look(both, present.flatten(), keep)
         logit = logits.reshape(shape).sum(1) / present.sum(1).clamp(min=1)
         return Seen(logit, places.reshape(*shape, *places.shape[1:]), present)
 
@@ -119,17 +143,20 @@ class SoundTraces(_Look):
     the rest go its fine detail and the height of each band, for a convolution knows no frequency.
 
     Args:
+        spec: Of the sound.
         widths: Channels of each stage; the first halves the bands, each further one halves bands and time.
     """
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, spec: StreamSpec, widths: tuple[int, ...]) -> None:
         super().__init__(3, widths, stride=(1, 2))
+        self.bands = spec.grid[0]
 
-    def forward(self, sound: Stream) -> Heard:
+    def forward(self, sound: Stream, keep: Tensor | None = None) -> Heard:
         """Look at the sound.
 
         Args:
             sound: Values (B, T, 1, bins, 1).
+            keep: Patches that count, (B, N) bool; None for all. Sound of which none does is not looked at.
         """
         values = sound.values[:, :, 0, :, 0]  # (B, T, bins)
         there = values.new_ones(values.shape[:2]) if sound.present is None else sound.present.to(values.dtype)
@@ -138,12 +165,17 @@ class SoundTraces(_Look):
         image = ((values - mean) * there[..., None])[:, None]
         height = torch.linspace(-1, 1, values.shape[2], dtype=values.dtype, device=values.device)
         channels = [image, fine_detail(image), height.expand_as(image)]
-        return Heard(self.look(torch.cat(channels, 1), here)[0], here)
+        if keep is not None:
+            here = here & keep.any(1)
+            keep = (keep | ~here[:, None]).reshape(len(keep), -1, self.bands)
+        return Heard(self.look(torch.cat(channels, 1), here, keep)[0], here)
 
 
-def _largest(values: Tensor) -> Tensor:
-    """Soft maximum over the places, near the largest when one stands out and 0 where all are 0."""
-    return ((2 * values).logsumexp(1) - torch.log(torch.tensor(float(values.shape[1])))) / 2
+def _largest(values: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Soft maximum over the kept places, near the largest when one stands out and 0 where all are 0."""
+    if kept is None:
+        return ((2 * values).logsumexp(1) - torch.log(torch.tensor(float(values.shape[1])))) / 2
+    return ((2 * values).masked_fill(~kept, -torch.inf).logsumexp(1) - kept.sum(1).log()) / 2
 
 
 def _convolution(n_in: int, n_out: int, *, stride: int | tuple[int, int] = 1) -> nn.Sequential:

@@ -9,6 +9,7 @@ MAP_NAMES = {
     ("video", "attention"): "Where attention to the face moved the score",
     ("audio", "attention"): "Where attention to the sound moved the score",
     ("video", "where"): "Where the network says that the face is forged",
+    ("video", "traces"): "Where single frames show traces of forgery",
 }
 _THIRDS_DOWN = ("upper", "middle", "lower")
 _THIRDS_ACROSS = ("left", "centre", "right")
