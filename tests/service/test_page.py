@@ -215,6 +215,8 @@ def test_a_key_is_asked_for_and_a_lost_service_is_said(browser, server, voice):
         field.fill("a-key-that-opens-nothing")
         field.press("Enter")
         page.get_by_text("The service does not know this key.").wait_for()
+        page.evaluate("look()")  # as the page does each second while the service starts
+        assert page.get_by_text("The service does not know this key.").is_visible()
         assert page.evaluate("document.activeElement.id") == "key-input"
         field.fill(KEY)
         field.press("Enter")
