@@ -28,6 +28,7 @@ from hashformer.model import HashFormer
 from hashformer.system import keep_freed_memory
 from hashformer.train.data import TrainData
 from hashformer.train.module import TrainModule
+from hashformer.train.optim import parameter_groups
 from hashformer.train.split import train_val_rows
 
 
@@ -43,7 +44,10 @@ class Training:
         rows = read_manifest(args.manifest)
         split = train_val_rows(rows, args.prepared, fraction=config.run.val_fraction, seed=config.run.seed)
         self._data = TrainData(split, args.prepared, config)
-        self._optimiser = self.module.configure_optimizers()["optimizer"]
+        optimiser = config.optimiser
+        peak = optimiser.peak_lr(config.run.batch_size)
+        groups = parameter_groups(self.module.objective, peak, optimiser)
+        self._optimiser = torch.optim.AdamW(groups, lr=peak, betas=optimiser.betas, weight_decay=0.0)
 
     def batches(self) -> Iterator[Loaded]:
         """The first draws of a run, always the same."""
@@ -91,17 +95,16 @@ def _measure(training: Training, steps: int, rounds: int) -> dict[str, Any]:
     kept = list(islice(training.batches(), steps))
     for batch in kept[:2]:
         training.step(batch)  # warms up
-    ways: dict[str, Callable[[], int]] = {
-        "data": lambda: _count(islice(training.batches(), steps)),
-        "model": lambda: _count(kept, training.step),
-        "both": lambda: _count(islice(training.batches(), steps), training.step),
-    }
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[float]] = {"data": [], "model": [], "both": []}
     for _ in range(rounds):
-        for name, way in ways.items():
+        for name, speeds in found.items():
+            source = iter(kept)
+            if name != "model":
+                source = training.batches()
+                next(source)  # the workers have started
             start = time.perf_counter()
-            n_clips = way()
-            found[name].append(n_clips / (time.perf_counter() - start))
+            n_clips = _count(islice(source, steps), None if name == "data" else training.step)
+            speeds.append(n_clips / (time.perf_counter() - start))
     return {
         "clips_per_s": {name: statistics.median(values) for name, values in found.items()},
         "runs": found,
