@@ -200,6 +200,7 @@ def test_a_full_queue_is_said_and_waited_for(running, page, voice, tmp_path):
     os.kill(worker, signal.SIGCONT)
     for name in ("0.wav", "2.wav", "3.wav"):
         wait_for(page, name, "No verdict")
+    assert row(page, "1.wav").count() == 0, "what was cancelled does not come back"
 
 
 @pytest.mark.slow

@@ -228,7 +228,7 @@ class Tokenizer(nn.Module):
         steps = n_frames // self.spec.patch[0]
         values = stream.values
         if keep is not None and self.stem is not None:
-            values = torch.where(spread_mask(keep, n_frames, self.spec), values, 0.0)
+            values = without(stream, keep, self.spec).values
         cut = self.stem(values) if self.stem is not None else patches(values, self.spec.patch)  # (B, N, P)
         present = None if stream.present is None else patch_present(stream.present, self.spec)
         time_s = patch_times(n_frames, self.spec).to(cut.device)

@@ -30,7 +30,6 @@ RELEASED = {"small": "b1264e0a56e19f0a3d083ef6ed6f1582c4c6ca391e1177c5861cb78e66
 """Released weights that ship in `hashformer/weights/`: name -> SHA-256 of `<name>.safetensors`."""
 PRESET_SEED = 0
 """Seed of the initialisation that a bare preset name stands for."""
-
 UNTRAINED = "untrained:"
 """Before a preset's name: its initialisation, also where released weights have that name."""
 
