@@ -32,6 +32,13 @@ def test_rates_of_model_and_clips_must_agree():
         Config.parse({"clip": {"fps": 25, "stride_s": 0.4}})
 
 
+def test_speech_is_heard_at_its_rate_alone():
+    slow = {"clip": {"sample_rate_hz": 8_000}}
+    Config.parse(slow)
+    with pytest.raises(ConfigError, match=r"min_speech=0\.2 needs clip\.sample_rate_hz=16000, got 8000"):
+        Config.parse(slow | {"quality": {"min_speech": 0.2}})
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Config().clip.fps = 25

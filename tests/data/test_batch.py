@@ -1,5 +1,7 @@
 """Batches and the quality gate: what is missing is masked, what is poor is named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hashformer.data.features import SoundFeatures
 from hashformer.data.quality import judge
 from hashformer.timebase import Window
 from hashformer.types import Clip
+from make_speech import voice
 
 FEATURES = SoundFeatures(FeatureConfig(), sample_rate_hz=16_000)
 CONTEXT = FEATURES.context_samples
@@ -95,6 +98,36 @@ def test_a_blurred_face_is_taken_out_with_the_reason_if_there_is_a_limit():
     judged = judge(one, QualityConfig(min_sharpness=6))
     assert judged.no_video == "the face is too blurred: sharpness 0.0, at least 6.0 is needed"
     assert judged.clip.waveform is not None
+
+
+def test_speech_passes_and_other_sound_is_taken_out_with_the_reason_if_there_is_a_limit():
+    spoken = voice(1, seed=5)
+    times = np.arange(16_000) / 16_000
+    chord = sum(0.05 * np.sin(2 * np.pi * pitch_hz * times) for pitch_hz in (220, 277.2, 329.6)).astype(np.float32)
+    limit = QualityConfig(min_speech=0.2)
+    assert judge(replace(clip(), waveform=spoken), limit).no_audio is None
+    for other in (clip().waveform, chord):
+        judged = judge(replace(clip(), waveform=other), limit)
+        assert judged.no_audio == "there is no speech: 0 % of the sound, at least 20 % is needed"
+        assert judged.clip.waveform is None
+        assert judged.clip.frames is not None
+
+
+@pytest.mark.parametrize(("share", "passes"), [(0.04, False), (0.199, False), (0.2, True)])
+def test_the_limit_of_speech_is_enough(monkeypatch, share, passes):
+    monkeypatch.setattr("hashformer.data.quality.speech_share", lambda _: share)
+    reason = f"there is no speech: {int(100 * share)} % of the sound, at least 20 % is needed"
+    assert judge(clip(), QualityConfig(min_speech=0.2)).no_audio == (None if passes else reason)
+
+
+def test_without_a_limit_nothing_listens_for_speech(monkeypatch):
+    monkeypatch.setattr("hashformer.data.quality.speech_share", lambda _: pytest.fail("listened"))
+    assert judge(clip(), QualityConfig(min_speech=0)).no_audio is None
+
+
+def test_silence_is_told_before_speech(monkeypatch):
+    monkeypatch.setattr("hashformer.data.quality.speech_share", lambda _: pytest.fail("listened"))
+    assert "silent" in judge(clip(loudness=1e-5), QualityConfig(min_speech=0.2)).no_audio
 
 
 def test_gaps_do_not_darken_a_face():

@@ -14,6 +14,7 @@ from hashformer.config.training import LossConfig
 from hashformer.errors import ConfigError
 
 __all__ = [
+    "SPEECH_RATE_HZ",
     "ClipConfig",
     "Config",
     "FaceConfig",
@@ -26,6 +27,10 @@ __all__ = [
     "load_config",
     "preset_names",
 ]
+
+
+SPEECH_RATE_HZ = 16_000
+"""The rate at which speech can be told from other sound."""
 
 
 class Config(Settings):
@@ -51,6 +56,11 @@ class Config(Settings):
         for ours, value, theirs, wanted in pairs:
             if abs(value - wanted) > 1e-6:
                 raise ValueError(f"{ours}={value:g} must equal {theirs}={wanted:g}")
+        if self.quality.min_speech and clip.sample_rate_hz != SPEECH_RATE_HZ:
+            raise ValueError(
+                f"quality.min_speech={self.quality.min_speech:g} needs clip.sample_rate_hz={SPEECH_RATE_HZ}, "
+                f"got {clip.sample_rate_hz}"
+            )
         for stream, rate, patch in (
             ("video", model.video_rate_hz, model.video_patch_frames),
             ("audio", model.audio_rate_hz, model.audio_patch_frames),

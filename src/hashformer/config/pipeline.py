@@ -79,6 +79,7 @@ class QualityConfig(Settings):
         0.0, ge=0, description="median variance of the Laplacian of the crop's grey levels; 0: any face"
     )
     min_loudness_dbfs: float = Field(-60.0, le=0, description="root mean square of the sound")
+    min_speech: float = Field(0.0, ge=0, le=1, description="share of the sound that is speech; 0: any sound")
 
 
 class TimelineConfig(Settings):

@@ -7,6 +7,7 @@ import numpy as np
 
 from hashformer.config import QualityConfig
 from hashformer.media.picture import sharpness
+from hashformer.media.speech import speech_share
 from hashformer.types import Clip, Floats
 
 _LOOKED_AT = 4
@@ -36,7 +37,7 @@ class Judged:
 
 
 def judge(clip: Clip, config: QualityConfig) -> Judged:
-    """Take out a face that is too small, too dark or too blurred, and sound that is too quiet.
+    """Take out a face that is too small, too dark or too blurred, and sound that is too quiet or no speech.
 
     Args:
         clip: The clip as it was cut.
@@ -83,4 +84,8 @@ def _sound_fault(waveform: Floats | None, config: QualityConfig) -> str | None:
     loudness_dbfs = 20 * math.log10(max(rms, 1e-9))
     if loudness_dbfs < config.min_loudness_dbfs:
         return f"the sound is silent: {loudness_dbfs:.0f} dBFS, at least {config.min_loudness_dbfs:.0f} dBFS is needed"
+    if config.min_speech and (share := speech_share(waveform)) < config.min_speech:
+        return (
+            f"there is no speech: {int(100 * share)} % of the sound, at least {100 * config.min_speech:.0f} % is needed"
+        )
     return None
