@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hashformer.assets import SAMPLE_CLIP, asset_path
+from hashformer.assets import DEMO_CLIP, asset_path
 from hashformer.config import FaceConfig
 from hashformer.detector import Detector
 from hashformer.errors import HashFormerError
@@ -22,15 +22,18 @@ from hashformer.report.text import summary, timing_table
 
 FPS = 30
 SHIFT_FRAMES = 45
-"""The forged mouth is the same man's, a second and a half later."""
+"""The forged mouth is the same person's, a second and a half later."""
 # Landmarks that speech does not move, and the lower face from cheek to cheek around the mouth.
 RIGID = [33, 133, 362, 263, 168, 6, 10, 234, 454]
 MOUTH = [50, 205, 206, 207, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 427, 426, 425, 280, 4]
+CHEEKS = (234, 454)
+DRAWN_PX = 64
+"""Width of the face that the forged mouth is drawn for."""
 RGB = NDArray[np.uint8]
 
 
 def forge(source: Path, target: Path) -> None:
-    """Splice the mouth of another moment into every frame: lips that say something else."""
+    """Splice the mouth of another moment, as small as lip-sync networks draw it, into every frame."""
     pictures = [frame.rgb for frame in frames(source, fps=FPS) if frame.rgb is not None]
     with FaceDetector(FaceConfig()) as detector, FaceLandmarker() as landmarker:
         points = [landmarker(picture, detector(picture)[0]) for picture in pictures]
@@ -45,8 +48,11 @@ def forge(source: Path, target: Path) -> None:
 
 
 def splice(picture: RGB, here: NDArray[np.float32], other: RGB, there: NDArray[np.float32]) -> RGB:
-    """Lay the mouth region of `other` over `picture`, aligned by the rigid points, with a soft edge."""
+    """Lay the mouth region of `other` over `picture`, drawn small, aligned by the rigid points, with a soft edge."""
     height, width = picture.shape[:2]
+    share = min(1.0, DRAWN_PX / float(np.linalg.norm(there[CHEEKS[0]] - there[CHEEKS[1]])))
+    small = cv2.resize(other, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    other = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     matrix, _ = cv2.estimateAffinePartial2D(there[RIGID], here[RIGID])
     moved = np.asarray(cv2.warpAffine(other, matrix, (width, height), borderMode=cv2.BORDER_REFLECT), np.float32)
     mask = np.zeros((height, width), np.float32)
@@ -57,7 +63,7 @@ def splice(picture: RGB, here: NDArray[np.float32], other: RGB, there: NDArray[n
 
 def main(folder: Path) -> None:
     """Make the forged clip, score both, print the answers, write the documents."""
-    real, forged = asset_path(SAMPLE_CLIP), folder / "carphone-forged.mp4"
+    real, forged = asset_path(DEMO_CLIP), folder / "single_face-forged.mp4"
     forge(real, forged)
     with Detector() as detector:
         results = list(detector.detect_all([real, forged]))

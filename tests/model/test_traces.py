@@ -3,24 +3,26 @@
 import pytest
 import torch
 
-from hashformer.config import LossConfig, load_config
+from hashformer.config import load_config
 from hashformer.errors import ConfigError
-from hashformer.losses import Objective
-from hashformer.losses.dense import places_loss
 from hashformer.model import HashFormer
 from hashformer.model.inputs import read_streams
+from hashformer.model.tokens import of_tubelets
+from hashformer.train.linear import put_answers
+from hashformer.train.logistic import Samples
 from hashformer.types import Batch
 from model_batches import make_batch
 
 TINY = load_config("tiny").model
-CONFIG = TINY.model_copy(update={"traces": (4, 8, 8), "trace_frames": 2, "evidence": True})
-ALONE = LossConfig(cls_loss_weight=0, contrast_loss_weight=0, distill_loss_weight=0, trace_loss_weight=1)
+CONFIG = TINY.model_copy(update={"trace_stride": 8, "trace_frames": 2, "evidence": True})
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return HashFormer(CONFIG)
+    model = HashFormer(CONFIG)
+    torch.nn.init.normal_(model.traces.answer.weight)
+    return model
 
 
 def test_every_looked_at_frame_has_a_map_and_the_clip_a_logit(model):
@@ -37,16 +39,14 @@ def test_it_is_added_to_the_answer_for_the_picture_alone(model):
     batch = make_batch(2)
     before = model.eval()(batch).logits
     with torch.no_grad():
-        model.traces.frame[-1].bias += 2.0
+        model.traces.answer.bias += 2.0
     after = model(batch).logits
     torch.testing.assert_close(after["video"], before["video"] + 2)
     for head in ("audio", "sync"):
         torch.testing.assert_close(after[head], before[head])
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_frames_that_are_not_there_count_for_nothing(model, training):
-    model.train(training)
+def test_frames_that_are_not_there_count_for_nothing(model):
     batch = make_batch(2)
     there = torch.ones(batch.video.shape[:2], dtype=torch.bool)
     there[0, CONFIG.video_patch_frames :] = False
@@ -56,53 +56,27 @@ def test_frames_that_are_not_there_count_for_nothing(model, training):
     seen = model(video=broken, present={"video": there}).seen
     assert torch.isfinite(seen.logit).all()
     assert seen.present.sum(1).tolist() == [2, seen.present.shape[1]]
-    if not training:  # in training the rest of the batch has a part in the norms
-        torch.testing.assert_close(seen.logit[0], cut.logit[0])
+    torch.testing.assert_close(seen.logit[0], cut.logit[0])
 
 
 def test_a_clip_without_any_frame_gives_zero(model):
     batch = make_batch(2)
     there = torch.ones(batch.video.shape[:2], dtype=torch.bool)
     there[0] = False
-    for training in (False, True):
-        assert float(model.train(training)(video=batch.video, present={"video": there}).seen.logit[0].detach()) == 0
+    assert float(model(video=batch.video, present={"video": there}).seen.logit[0]) == 0
 
 
-def test_frozen_it_keeps_its_statistics(model):
-    model.traces.requires_grad_(False)
-    before = {name: x.clone() for name, x in model.traces.state_dict().items()}
-    model.train()(make_batch(2))
-    for name, x in model.traces.state_dict().items():
-        torch.testing.assert_close(x, before[name])
+def test_nothing_of_it_is_trained_step_by_step(model):
+    assert not any(weight.requires_grad for weight in model.traces.parameters())
 
 
-def test_crops_that_cannot_be_halved_so_often_are_refused():
-    with pytest.raises(ConfigError, match="halves the crop"):
-        type(TINY).parse(TINY.model_dump() | {"traces": [4] * 9}, source="model")
-
-
-def test_places_are_judged_by_their_share():
-    logits = torch.tensor([[[[2.0, -1.0]]]])
-    masks = torch.tensor([[[[0.3, 0.2]]]])
-    wanted = (torch.nn.functional.softplus(torch.tensor(-2.0)) + torch.nn.functional.softplus(torch.tensor(-1.0))) / 2
-    torch.testing.assert_close(places_loss(logits, masks, torch.ones(1, 1, dtype=torch.bool)), wanted)
-    unknown = torch.full((1, 1, 1, 2), float("nan"))
-    assert float(places_loss(logits, unknown, torch.ones(1, 1, dtype=torch.bool))) == 0
-
-
-def test_without_a_picture_there_is_nothing_to_learn_but_a_gradient(model):
-    batch = make_batch(2)
-    labels = {"video": torch.zeros(2), "audio": torch.zeros(2)}
-    losses = Objective(model, ALONE).train()(Batch(audio=batch.audio, present={}), labels=labels)
-    assert float(losses.total.detach()) == 0
-    assert losses.skipped == {"trace/clips": "no clip of the batch has what is looked at"}
-    losses.total.backward()
+def test_crops_that_the_stride_does_not_divide_are_refused():
+    with pytest.raises(ConfigError, match=r"trace_stride=32 .* must divide video_size_px=48"):
+        type(TINY).parse(TINY.model_dump() | {"trace_stride": 32, "video_size_px": 48}, source="model")
 
 
 def test_a_fine_pattern_in_one_place_is_learnt_and_found(model):
     generator = torch.Generator().manual_seed(1)
-    objective = Objective(model, ALONE.model_copy(update={"pair_loss_weight": 0.5})).train()
-    optimiser = torch.optim.AdamW(model.traces.parameters(), lr=1e-2)
     side, frames = CONFIG.video_size_px, CONFIG.video_patch_frames
     chess = (torch.arange(side)[:, None] + torch.arange(side)[None]) % 2 * 0.3 - 0.15
     spot = torch.zeros(side, side)
@@ -110,27 +84,29 @@ def test_a_fine_pattern_in_one_place_is_learnt_and_found(model):
 
     def draw(n):
         real = torch.rand(n, frames, 3, side, side, generator=generator) * 0.1 + 0.4
-        video = torch.cat([real, real + chess * spot])
-        masks = torch.cat([torch.zeros(n, 1, 2, 2), torch.tensor([[1.0, 0], [0, 0]]).expand(n, 1, 2, 2)])
-        labels = torch.cat([torch.zeros(n), torch.ones(n)])
-        return Batch(video=video, present={}), masks, {"video": labels}
+        return torch.cat([real, real + chess * spot])
 
-    pairs = torch.stack([torch.arange(4), torch.arange(4, 8)], 1)
-    for _ in range(60):
-        batch, masks, labels = draw(4)
-        optimiser.zero_grad()
-        objective(batch, labels=labels, masks=masks, pairs=pairs).total.backward()
-        optimiser.step()
-    seen = model.eval()(draw(4)[0]).seen
+    found = model.traces.find(read_streams(Batch(video=draw(24), present={}), model.specs)["video"])
+    n, channels, rows, columns = found.features.shape
+    forged = torch.arange(n) >= n // 2
+    where = torch.zeros(n, rows, columns)
+    where[n // 2 :, : rows // 2, : columns // 2] = 1
+    places = found.features.permute(0, 2, 3, 1).reshape(-1, channels)
+    put_answers(
+        model.traces,
+        Samples(found.summary.numpy(), forged.float().numpy()),
+        Samples(places.numpy(), where.flatten().numpy()),
+        0.01,
+    )
+    seen = model.eval()(Batch(video=draw(4), present={})).seen
     assert float(seen.logit[4:].min()) > float(seen.logit[:4].max())
-    half = seen.places.shape[-1] // 2
-    corner = seen.places[4:, :, :half, :half].mean()
-    assert float(corner) > float(seen.places[4:, :, half:, half:].mean()) + 1
+    corner = seen.places[4:, :, : rows // 2, : columns // 2].mean()
+    assert float(corner) > float(seen.places[4:, :, rows // 2 :, columns // 2 :].mean()) + 1
 
 
 def test_with_every_patch_kept_nothing_changes():
     torch.manual_seed(0)
-    model = HashFormer(CONFIG.model_copy(update={"sound_traces": (4, 8), "lip_sync": 8})).eval()
+    model = HashFormer(CONFIG.model_copy(update={"sound_trace_stride": 8, "lip_sync": 8})).eval()
     streams = read_streams(make_batch(2), model.specs)
     whole = model.look(streams)
     every = {name: torch.ones(2, n_patches(streams, model, name), dtype=torch.bool) for name in ("video", "audio")}
@@ -154,14 +130,18 @@ def test_traces_are_sought_in_what_is_kept_alone(model):
     frames = len(model.traces.chosen)
     assert not seen.present[:, :frames].any()
     assert seen.present[:, frames:].all()
-    with torch.no_grad():  # with the features silenced, the logit is the soft maximum over the kept places
-        for weight in model.traces.frame.parameters():
-            weight.zero_()
-    seen = model.look(streams, {"video": keep.flatten(1)}).seen
     side = seen.places.shape[2]
-    kept = seen.places[:, frames:, side // rows :].flatten(2)
-    wanted = ((2 * kept).exp().mean(2).log() / 2).mean(1)
-    torch.testing.assert_close(seen.logit, wanted)
+    with torch.inference_mode():  # what is hidden has no part in the mean and the spread
+        later = streams["video"].values[:, model.traces.tubelet :]
+        images = of_tubelets(later, model.traces.tubelet, model.traces.chosen).flatten(0, 1)
+        features = model.traces.features(images)
+        first = side // rows
+        parts = [features[:, :, first:].flatten(2), features[:, :, max(first, 1) : 3, 1:3].flatten(2)]
+        mean = torch.stack([part.mean(2) for part in parts], 2)
+        spread = torch.stack([(part.var(2, correction=0) + 1e-4).sqrt() for part in parts], 2)
+        summary = torch.cat([mean, spread], 1).flatten(1)
+        wanted = model.traces.answer(summary)[:, 0].reshape(2, -1).mean(1)
+    torch.testing.assert_close(seen.logit, wanted, atol=1e-4, rtol=1e-4)
 
 
 def n_patches(streams, model, name):

@@ -89,6 +89,14 @@ def test_what_more_can_be_judged_does_not_make_a_clip_more_suspect():
     assert found[1].scores["overall"] < 0.4
 
 
+def test_sound_that_does_not_fit_is_taken_for_rare():
+    clips = [judged(i, i % 2, float(RNG.normal(i % 2, 1)), heads=("audio", "sync")) for i in range(400)]
+    clips = [clip._replace(logits=clip.logits | {"sync": clip.logits["audio"]}) for clip in clips]
+    fitted = calibrate(clips, 0.5)
+    assert fitted.sync.scale == pytest.approx(fitted.audio.scale, rel=0.3)
+    assert fitted.sync.bias == pytest.approx(fitted.audio.bias - math.log(9), abs=0.4)
+
+
 def test_a_file_is_its_most_suspect_clips_and_each_forgery_a_file():
     clips = [judged(7, 0, -2.0), judged(7, 0, 2.0, start=8), judged(7, 1, 4.0, kind="puppet")]
     real, forged = file_table(clips, 0.5)

@@ -34,13 +34,13 @@ class ModelConfig(Settings):
         False,
         description="true: the video head also reads the where head's map, the overall head only the others' answers",
     )
-    traces: tuple[int, ...] = Field(
-        (), description="channels of the small network on single frames, at a half, a quarter, …; none: no such network"
+    trace_stride: Literal[0, 4, 8, 16, 32] = Field(
+        0, description="pixels to a step of the frozen image features on which single frames are judged; 0: not judged"
     )
-    sound_traces: tuple[int, ...] = Field(
-        (), description="channels of the small network on the sound's log-mel picture; none: no such network"
+    sound_trace_stride: Literal[0, 4, 8, 16, 32] = Field(
+        0, description="the same of the sound's log-mel picture, twice as wide and high as its bins; 0: not judged"
     )
-    trace_frames: int = Field(2, ge=0, description="frames of each tubelet that it looks at; 0: all")
+    trace_frames: int = Field(2, ge=0, description="frames of each tubelet that are judged so; 0: all")
 
     stem: Literal["linear", "conv", "mobile"] = Field(
         "linear", description="how patches become tokens; mobile: EfficientNet-Lite0 on frames, conv on sound"
@@ -99,10 +99,10 @@ class ModelConfig(Settings):
             raise ValueError(f"high_pass belongs to stem=conv, got stem={self.stem}")
         if self.stem_fold > 1 and (self.stem != "conv" or self.video_patch_px % self.stem_fold):
             raise ValueError(f"stem_fold={self.stem_fold} belongs to stem=conv and must divide video_patch_px")
-        if self.traces and ("video" not in self.modalities or self.video_size_px % 2 ** len(self.traces)):
+        if self.trace_stride and ("video" not in self.modalities or self.video_size_px % self.trace_stride):
             raise ValueError(
-                f"traces={self.traces} needs the modality video and halves the crop {len(self.traces)} times, "
-                f"which video_size_px={self.video_size_px} does not allow"
+                f"trace_stride={self.trace_stride} needs the modality video and must divide "
+                f"video_size_px={self.video_size_px}"
             )
         if self.trace_frames > self.video_patch_frames:
             raise ValueError(f"trace_frames={self.trace_frames} is above video_patch_frames={self.video_patch_frames}")
@@ -118,7 +118,7 @@ class ModelConfig(Settings):
 
     @model_validator(mode="after")
     def _check_streams(self) -> Self:
-        for name, streams in (("sound_traces", ("audio",)), ("lip_sync", ("audio", "landmarks"))):
+        for name, streams in (("sound_trace_stride", ("audio",)), ("lip_sync", ("audio", "landmarks"))):
             if getattr(self, name) and not set(streams) <= set(self.modalities):
                 raise ValueError(f"{name}={getattr(self, name)} needs the modalities {' and '.join(streams)}")
         return self

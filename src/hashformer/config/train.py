@@ -34,6 +34,10 @@ class OptimiserConfig(Settings):
     only: tuple[str, ...] = Field(
         (), description="train these parts of the network alone, such as lip_sync, and leave the rest; none: all"
     )
+    solve: tuple[Literal["traces", "sound_traces"], ...] = Field(
+        (), description="train nothing, but solve for these linear answers to frozen features over the clips of the run"
+    )
+    l2: float = Field(0.03, gt=0, description="penalty on the squared weights of an answer that is solved for")
     stem_lr: float = Field(1.0, ge=0, description="factor on the learning rate of the stems; 0 freezes them")
 
     @model_validator(mode="after")
@@ -87,8 +91,9 @@ class TrainConfig(Settings):
     """One training run. `config` is a preset's name, or settings over a preset: `{preset: small, model: {…}}`."""
 
     stage: StageName = "finetune"
-    stem_weights: Literal["fresh", "imagenet"] = Field(
-        "fresh", description="imagenet: a mobile stem starts from public image weights, unless weights are loaded"
+    image_weights: Literal["fresh", "imagenet"] = Field(
+        "fresh",
+        description="imagenet: a mobile stem and features for traces start from public image weights, if not loaded",
     )
     config: Config = Field(default_factory=lambda: load_config(DEFAULT_PRESET))
     losses: LossConfig = LossConfig()
@@ -109,9 +114,9 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.stage == "pretrain" and self.losses.needs_labels:
-            raise ValueError("stage pretrain has no labels: losses.cls_loss_weight and trace_loss_weight must be 0")
+            raise ValueError("stage pretrain has no labels: losses.cls_loss_weight must be 0")
         if self.stage == "finetune" and not self.losses.needs_labels:
-            raise ValueError("losses.cls_loss_weight or trace_loss_weight must be above 0 in stage finetune")
+            raise ValueError("losses.cls_loss_weight must be above 0 in stage finetune")
         return self
 
     @property

@@ -25,11 +25,6 @@ class LossConfig(Settings):
     lag_loss_weight: float = Field(
         0.0, ge=0, description="lips and sound fit best at lag 0 where they belong together; needs model.lip_sync"
     )
-    trace_loss_weight: float = Field(
-        0.0,
-        ge=0,
-        description="which frames and sounds show traces, and where; needs model.traces or model.sound_traces",
-    )
     pair_loss_weight: float = Field(0.0, ge=0, description="a forgery's logits above those of the clip it was made of")
 
     contrast_intra: bool = Field(True, description="align two views of one stream")
@@ -72,8 +67,8 @@ class LossConfig(Settings):
             )
         if self.where_loss_weight and not self.cls_loss_weight:
             raise ValueError("where_loss_weight adds to classification: set cls_loss_weight too")
-        if self.pair_loss_weight and not (self.cls_loss_weight or self.trace_loss_weight):
-            raise ValueError("pair_loss_weight adds to other losses: set cls_loss_weight or trace_loss_weight too")
+        if self.pair_loss_weight and not self.cls_loss_weight:
+            raise ValueError("pair_loss_weight adds to classification: set cls_loss_weight too")
         if self.contrast_loss_weight and not (self.contrast_intra or self.contrast_inter):
             raise ValueError("contrast_loss_weight is set, but contrast_intra and contrast_inter are both off")
         if self.distill_loss_weight and not (self.distill_masked or self.distill_cross):
@@ -88,7 +83,7 @@ class LossConfig(Settings):
     @property
     def needs_labels(self) -> bool:
         """Whether a loss reads labels."""
-        return bool(self.cls_loss_weight or self.trace_loss_weight)
+        return bool(self.cls_loss_weight)
 
     @property
     def needs_second_view(self) -> bool:

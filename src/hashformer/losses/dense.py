@@ -38,30 +38,6 @@ def where_loss(logits: Tensor, masks: Tensor, present: Tensor, grid: tuple[int, 
     return parts.mean() * world_size()
 
 
-def places_loss(logits: Tensor, masks: Tensor, present: Tensor, *, smoothing: float = 0.0) -> Tensor:
-    """Binary cross-entropy of each place of single frames against whether it is forged.
-
-    In distributed training the mean of what the devices return is the loss of the joined batch.
-
-    Args:
-        logits: (B, t, rows, columns).
-        masks: Share of each cell that is forged, 0–1, NaN where not known, (B, T, g, g).
-        present: Frames that are there, (B, t) bool.
-        smoothing: How far labels move towards one half, 0 to 1.
-
-    Returns:
-        A scalar, 0 if nothing is known of any place.
-    """
-    share = functional.adaptive_avg_pool3d(masks.float()[:, None], (logits.shape[1], logits.shape[2], logits.shape[3]))[
-        :, 0
-    ]
-    known = present[:, :, None, None] & ~share.isnan()
-    truth = (torch.where(known, share, 0.0) > FORGED_SHARE).float() * (1 - smoothing) + 0.5 * smoothing
-    loss = functional.binary_cross_entropy_with_logits(logits.float(), truth, reduction="none")
-    number = total_over_devices(known.sum().float())
-    return torch.where(known, loss, 0.0).sum() * world_size() / number.clamp(min=1)
-
-
 def pair_parts(
     logits: Mapping[str, Tensor],
     valid: Mapping[str, Tensor],

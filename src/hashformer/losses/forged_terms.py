@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from hashformer.config import LossConfig
-from hashformer.losses.classification import binary_loss, head_labels
-from hashformer.losses.dense import pair_parts, places_loss, where_loss
+from hashformer.losses.classification import head_labels
+from hashformer.losses.dense import pair_parts, where_loss
 from hashformer.losses.gather import total_over_devices, world_size
 from hashformer.losses.terms import Term, term
 from hashformer.model import HashFormer
-from hashformer.model.hashformer import Looks
 from hashformer.model.lipsync import lag_loss
 from hashformer.types import ModelOutput
 
@@ -55,48 +54,6 @@ def lag_term(output: ModelOutput, labels: Mapping[str, Tensor]) -> Term:
     number = total_over_devices(together.sum().float())
     value = lag_loss(output.lags, together) * world_size() / number.clamp(min=1)
     return term(value, {"clips": value}, {})
-
-
-def trace_term(
-    model: HashFormer,
-    config: LossConfig,
-    looks: Looks,
-    labels: Mapping[str, Tensor],
-    masks: Tensor | None,
-    pairs: Tensor | None,
-) -> Term:
-    """Single frames and sounds by themselves: which clips are forged, where, and each above what it was made of.
-
-    Args:
-        model: Keeps an empty sum in the graph.
-        config: Smoothing, margin, and the weight of pairs beside the labels.
-        looks: Of the model.
-        labels: `video` and `audio` are read, (B,).
-        masks: As for `places_loss`; None if they are known of no clip.
-        pairs: As for `pair_parts`; None if there are none.
-    """
-    logits: dict[str, Tensor] = {}
-    there: dict[str, Tensor] = {}
-    if looks.seen is not None:
-        logits["video"], there["video"] = looks.seen.logit, looks.seen.present.any(1)
-    if looks.heard is not None:
-        logits["audio"], there["audio"] = looks.heard.logit, looks.heard.present
-    nothing = torch.stack([weight.sum() * 0 for weight in model.parameters() if weight.requires_grad]).sum()
-    if not logits:
-        return term(nothing, {}, {"clips": "no clip of the batch has what is looked at"})
-    smoothing, like = config.label_smoothing, next(iter(logits.values()))
-    truth = {name: labels[name].to(like) for name in logits}
-    parts = {name: binary_loss(logits[name], truth[name], there[name], smoothing=smoothing) for name in logits}
-    if looks.seen is not None:
-        if masks is None:
-            masks = like.new_full((len(like), 1, 1, 1), float("nan"))
-        parts["places"] = places_loss(looks.seen.places, masks, looks.seen.present, smoothing=smoothing)
-    value = torch.stack(list(parts.values())).sum() + nothing
-    ranked = pair_parts(logits, there, truth, _table_of_pairs(pairs, like), margin=config.pair_margin)
-    for name, loss in ranked.items():
-        parts[f"pairs_{name}"] = loss
-        value = value + config.pair_loss_weight * loss
-    return term(value, parts, {})
 
 
 def pair_term(config: LossConfig, output: ModelOutput, labels: Mapping[str, Tensor], pairs: Tensor | None) -> Term:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hashformer.config import LossConfig
-from hashformer.losses.forged_terms import lag_term, pair_term, trace_term, where_term
+from hashformer.losses.forged_terms import lag_term, pair_term, where_term
 from hashformer.losses.terms import (
     Term,
     clean_encoding,
@@ -65,10 +65,6 @@ class Objective(nn.Module):
             raise ValueError("where_loss_weight is set, but the model has no head for it: set model.where_head")
         if config.lag_loss_weight and model.lip_sync is None:
             raise ValueError("lag_loss_weight is set, but the model compares no lips with sound: set model.lip_sync")
-        if config.trace_loss_weight and model.traces is None and model.sound_traces is None:
-            raise ValueError(
-                "trace_loss_weight is set, but the model looks for no traces: set model.traces or model.sound_traces"
-            )
         self.model = model
         self.config = config
         shape = model.config
@@ -125,7 +121,7 @@ class Objective(nn.Module):
         if config.needs_second_view and second is None:
             raise ValueError("contrast_intra aligns two views of each clip: pass second=, or switch it off")
         if config.needs_labels and labels is None:
-            raise ValueError("classification and traces need labels=, or cls_loss_weight and trace_loss_weight: 0")
+            raise ValueError("classification needs labels=, or cls_loss_weight: 0")
         if self.training and config.modality_dropout:
             batch = drop_modalities(batch, config.modality_dropout, generator=generator)
         streams = read_streams(batch, self.model.specs)
@@ -141,8 +137,6 @@ class Objective(nn.Module):
                 terms["contrast"] = self._contrast(clean, output, second)
             if self.predictors is not None:
                 terms["distill"] = self._distill(self.predictors, streams, clean, generator)
-        if config.trace_loss_weight and looks is not None:
-            terms["trace"] = trace_term(self.model, config, looks, labels or {}, masks, pairs)
         if config.mae_loss_weight:
             terms["mae"] = self._mae(streams, generator)
         return self._sum(terms, output)

@@ -21,8 +21,6 @@ def unused_parameters(objective: Objective) -> set[str]:
     idle = {
         "model.heads.": not classifies,
         "model.lip_sync.": not classifies,
-        "model.traces.": not (classifies or config.trace_loss_weight > 0),
-        "model.sound_traces.": not (classifies or config.trace_loss_weight > 0),
         "model.where_head.": config.where_loss_weight == 0,
         "model.hash_head.": not contrasts,
         "model.pool.": not (classifies or contrasts),

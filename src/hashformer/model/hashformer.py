@@ -57,8 +57,12 @@ class HashFormer(nn.Module):
                 reach=config.lip_sync_lags,
                 motion=config.landmark_motion or MOTION,
             )
-        self.traces = Traces(self.specs["video"], config.traces, frames=config.trace_frames) if config.traces else None
-        self.sound_traces = SoundTraces(self.specs["audio"], config.sound_traces) if config.sound_traces else None
+        self.traces: Traces | None = None
+        if config.trace_stride:
+            self.traces = Traces(self.specs["video"], config.trace_stride, frames=config.trace_frames)
+        self.sound_traces: SoundTraces | None = None
+        if config.sound_trace_stride:
+            self.sound_traces = SoundTraces(self.specs["audio"], config.sound_trace_stride)
         self.where_head = nn.Linear(config.width, 1) if config.where_head and "video" in names else None
 
     def forward(

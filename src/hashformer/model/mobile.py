@@ -56,9 +56,10 @@ class MobileNet(nn.Sequential):
     Args:
         stride: 4, 8, 16 or 32: pixels of the picture to one step of the features.
         frozen_stride: The layers up to this stride keep their weights and cost no backward pass; 0: none.
+        left_out: Blocks at the end of the last stage that are left out.
     """
 
-    def __init__(self, stride: int, *, frozen_stride: int = 0) -> None:
+    def __init__(self, stride: int, *, frozen_stride: int = 0, left_out: int = 0) -> None:
         layers: list[nn.Module] = [nn.Conv2d(3, FIRST_CHANNELS, 3, 2, 1), nn.ReLU6(inplace=True)]
         channels, reached = FIRST_CHANNELS, 2
         n_frozen = len(layers) if frozen_stride >= reached else 0
@@ -76,7 +77,11 @@ class MobileNet(nn.Sequential):
             n_frozen = len(layers) if frozen_stride >= reached else n_frozen
         if reached != stride:
             raise ValueError(f"stride must be 4, 8, 16 or 32, got {stride}")
+        layers = layers[: len(layers) - left_out]
         super().__init__(*layers)
+        for module in self.modules():  # without a norm, fresh features would vanish on the way
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
         for layer in layers[:n_frozen]:
             layer.requires_grad_(False)
         self.out_channels = channels

@@ -1,18 +1,23 @@
-"""What generators leave in single frames and in short sounds, judged place by place before anything is a token."""
+"""What generators leave in single frames and in short sounds, told by features of images before anything is a token."""
 
-from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hashformer.model.inputs import Stream, StreamSpec
-from hashformer.model.tokens import chosen_frames, fine_detail, of_tubelets
+from hashformer.model.mobile import MobileNet
+from hashformer.model.tokens import chosen_frames, of_tubelets
 from hashformer.types import Seen
 
-_HIDDEN = 64
-"""Width of the layer that judges what is gathered over an image."""
+_LEAST_VARIANCE = 1e-4
+_INNER = (3 / 14, 11 / 14)
+"""Where the face lies on a crop's side."""
+_N_BANDS = 4
+"""Parts of the spectrum that are told apart."""
+_ENLARGED = 2
+"""So many pixels a side has a bin of the log-mel picture, which is small beside the images that features come from."""
 
 
 class Heard(NamedTuple):
@@ -27,88 +32,115 @@ class Heard(NamedTuple):
     present: Tensor
 
 
-class _Look(nn.Module):
-    """A small residual network on images, with a logit for each place and one for the image.
+class Found(NamedTuple):
+    """What linear answers are given to.
 
-    Batch norm, not one over the channels of a place, which takes away how strong fine detail is there. The image's
-    logit rests on the mean and the largest of the features and on the soft maximum over its places: one forged place
-    makes a forged image.
-
-    Args:
-        n_in: Channels that come in.
-        widths: Channels of each stage; each but the first halves the map.
-        stride: Of the first.
+    Attributes:
+        summary: Mean and spread of each feature over each region of an image, (n, D).
+        features: (n, C, h, w).
+        present: Which of the images are there, (n,) bool.
     """
 
-    def __init__(self, n_in: int, widths: tuple[int, ...], *, stride: int | tuple[int, int] = 1) -> None:
+    summary: Tensor
+    features: Tensor
+    present: Tensor
+
+
+class _Look(nn.Module):
+    """Judges images by features that were learnt on everyday images, and are kept as they are.
+
+    The logit is linear in the mean and in the spread of each feature over each of some regions. Nothing here is trained
+    step by step: the linear answers are solved for (`hashformer.train.linear`). Whatever more is trained on forgeries
+    of one's own learns these by heart and tells those of unknown generators less: docs/experiments.md.
+
+    Source: frozen features with a linear answer, Ojha et al., Towards universal fake image detectors (2023), there of
+    another network; EfficientNet-Lite0. An addition to the paper's network, whose tokens learn texture only after very
+    many clips.
+
+    Args:
+        stride: Pixels to one step of the features, 4, 8, 16 or 32.
+        n_regions: How many there are.
+    """
+
+    def __init__(self, stride: int, n_regions: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [_convolution(n_in, widths[0], stride=stride)]
-        for narrow, wide in pairwise(widths):
-            layers += [_convolution(narrow, wide, stride=2), _Residual(wide)]
-        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.place = nn.Conv2d(widths[-1], 1, 1)
-        self.frame = nn.Sequential(nn.Linear(2 * widths[-1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1))
+        # The last block of the stage is left out: before it, more is told of unknown generators.
+        net = MobileNet(stride, frozen_stride=stride, left_out=1)
+        self.features = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.answer = nn.Linear(2 * net.out_channels * n_regions, 1)
+        nn.init.zeros_(self.answer.weight)
+        nn.init.zeros_(self.answer.bias)
+        self.middle: Tensor
+        self.register_buffer("middle", torch.zeros(self.answer.in_features))
 
-    def train(self, mode: bool = True) -> Self:
-        """Train, unless every weight is frozen: then the statistics stay as they are too."""
-        return super().train(mode and any(weight.requires_grad for weight in self.parameters()))
-
-    def look(self, images: Tensor, present: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Judge images.
+    def summarise(self, images: Tensor, regions: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What `Found` holds of images.
 
         Args:
-            images: (n, C, H, W).
-            present: Those that are not give 0, (n,) bool.
-            keep: Places that count, on any grid, (n, rows, columns) bool, one at least of each image; None for all.
-                Not in training.
-
-        Returns:
-            Logits (n,), and those of the places, (n, h, w).
+            images: (n, 3, H, W).
+            regions: Places of the features that belong to each, (R, h, w), 0 or 1.
+            keep: Places that count, on any grid, (n, rows, columns) bool; None for all. A region of which none does is
+                like the mean of those that were learnt from.
         """
+        features = self.features(images.contiguous(memory_format=torch.channels_last)).float()
+        weights = regions[None]  # (1 or n, R, h, w)
         if keep is not None:
-            logits, places = self._judge(images, keep)
-        elif self.training and not bool(present.all()):
-            # Blank images would be part of the batch's statistics. With none left, one is judged for nothing: each
-            # device of several takes part in every sum.
-            index = present.nonzero()[:, 0] if bool(present.any()) else present.new_zeros(1, dtype=torch.int64)
-            few, few_places = self._judge(images[index])
-            logits = few.new_zeros(len(images)).index_put((index,), few)
-            places = few_places.new_zeros(len(images), *few_places.shape[1:]).index_put((index,), few_places)
-        else:
-            logits, places = self._judge(images)
-        return logits * present.to(logits.dtype), places
+            weights = weights * functional.adaptive_max_pool2d(keep[:, None].to(features.dtype), features.shape[2:])
+        number = weights.sum((2, 3))[:, None]  # (1 or n, 1, R)
+        share = weights.flatten(2).transpose(1, 2) / number.clamp(min=1)  # (1 or n, h·w, R)
+        mean = features.flatten(2) @ share  # (n, C, R)
+        variance = (features.flatten(2).square() @ share - mean.square()).clamp(min=0)
+        summary = torch.cat([mean, torch.sqrt(variance + _LEAST_VARIANCE)], 1).flatten(1)
+        if keep is not None:
+            some = (number > 0).expand(-1, 2 * features.shape[1], -1).flatten(1)
+            summary = torch.where(some, summary, self.middle)
+        return summary, features
 
-    def _judge(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        features = self.layers(images.contiguous(memory_format=torch.channels_last))  # (n, C, h, w)
-        places = self.place(features)[:, 0].float()
-        mean, largest, told = features.mean((2, 3)), features.amax((2, 3)), _largest(places.flatten(1))
-        if keep is not None:
-            kept = functional.adaptive_max_pool2d(keep[:, None].to(features.dtype), features.shape[2:])  # (n, 1, h, w)
-            mean, largest = (features * kept).sum((2, 3)) / kept.sum((2, 3)), (features * kept).amax((2, 3))
-            told = _largest(places.flatten(1), kept.flatten(1) > 0)
-        return self.frame(torch.cat([mean, largest], 1))[:, 0].float() + told, places
+    def judge(self, found: Found) -> Tensor:
+        """Logits of images, (n,); 0 for those that are not there."""
+        logits = self.answer(found.summary - self.middle)[:, 0].float()
+        return torch.where(found.present, logits, 0.0)
 
 
 class Traces(_Look):
-    """Looks at single frames of each tubelet; the clip's logit is the mean over its frames.
+    """Looks at single frames of each tubelet, at the whole crop and the face in its middle; the clip's logit is a mean.
 
-    Colours and fine detail go in side by side, 2 × 2 pixels folded into channels, so that the first map is half the
-    crop's size and nothing is scaled down before the first convolution.
-
-    Source: the map, Li et al., Face X-ray (2020); pairs of a clip and its forgery, Shiohara and Yamasaki,
-    Self-blended images (2022). An addition to the paper's network, whose tokens learn texture only after very many
-    clips: docs/experiments.md.
+    A place's logit is linear in the features there. Source of the map: Li et al., Face X-ray (2020).
 
     Args:
         spec: Of the video.
-        widths: Channels at a half, a quarter, … of the crop's size.
+        stride: Pixels of the crop to one step of the features, 4, 8, 16 or 32.
         frames: How many frames of each tubelet are looked at; 0: all.
     """
 
-    def __init__(self, spec: StreamSpec, widths: tuple[int, ...], *, frames: int) -> None:
-        super().__init__(spec.shape[0] * 2 * 4, widths)
+    def __init__(self, spec: StreamSpec, stride: int, *, frames: int) -> None:
+        super().__init__(stride, 2)
         self.grid = spec.grid
         self.tubelet, self.chosen = spec.patch[0], chosen_frames(spec.patch[0], frames)
+        self.place = nn.Conv2d(self.features.out_channels, 1, 1)
+        nn.init.zeros_(self.place.weight)
+        regions = torch.zeros(2, spec.shape[1] // stride, spec.shape[2] // stride)
+        regions[0] = 1
+        rows, columns = ([round(side * end) for end in _INNER] for side in regions.shape[1:])
+        regions[1, rows[0] : rows[1], columns[0] : columns[1]] = 1
+        self.regions: Tensor
+        self.register_buffer("regions", regions, persistent=False)
+        self.requires_grad_(False)
+
+    def find(self, video: Stream, keep: Tensor | None = None) -> Found:
+        """Describe the frames that are looked at, B · t of them. Arguments as for `forward`."""
+        looked_at = of_tubelets(video.values, self.tubelet, self.chosen)  # (B, t, C, rows, columns)
+        shape = looked_at.shape[:2]
+        present = torch.ones(shape, dtype=torch.bool, device=looked_at.device)
+        if video.present is not None:
+            tubelets = video.present.reshape(shape[0], -1, self.tubelet).any(-1)
+            present = tubelets.repeat_interleave(len(self.chosen), 1)
+        if keep is not None:
+            grid = keep.reshape(shape[0], -1, *self.grid)  # (B, tubelets, rows, columns)
+            grid = grid.repeat_interleave(len(self.chosen), 1)
+            present = present & grid.any((2, 3))
+            keep = grid.flatten(0, 1)
+        return Found(*self.summarise(looked_at.flatten(0, 1), self.regions, keep), present.flatten())
 
     def forward(self, video: Stream, keep: Tensor | None = None) -> Seen:
         """Look at the frames.
@@ -117,39 +149,44 @@ class Traces(_Look):
             video: Values (B, T, C, rows, columns).
             keep: Patches that count, (B, N) bool; None for all. A frame of which none does is not looked at.
         """
-        looked_at = of_tubelets(video.values, self.tubelet, self.chosen)  # (B, t, C, rows, columns)
-        shape = looked_at.shape[:2]
-        present = torch.ones(shape, dtype=torch.bool, device=looked_at.device)
-        if video.present is not None:
-            tubelets = video.present.reshape(shape[0], -1, self.tubelet).any(-1)
-            present = tubelets.repeat_interleave(len(self.chosen), 1)
-        frames = looked_at.flatten(0, 1)
-        both = functional.pixel_unshuffle(torch.cat([frames, fine_detail(frames)], 1), 2)
-        if keep is not None:
-            grid = keep.reshape(shape[0], -1, *self.grid).repeat_interleave(
-                len(self.chosen), 1
-            )  # (B, t, rows, columns)
-            present = present & grid.any((2, 3))
-            keep = (grid | ~present[:, :, None, None]).flatten(0, 1)
-        logits, places = self.look(both, present.flatten(), keep)
-        logit = logits.reshape(shape).sum(1) / present.sum(1).clamp(min=1)
-        return Seen(logit, places.reshape(*shape, *places.shape[1:]), present)
+        found = self.find(video, keep)
+        shape = (len(video.values), -1)
+        present, places = found.present.reshape(shape), self.place(found.features)[:, 0].float()
+        logit = self.judge(found).reshape(shape).sum(1) / present.sum(1).clamp(min=1)
+        return Seen(logit, places.reshape(*present.shape, *places.shape[1:]), present)
 
 
 class SoundTraces(_Look):
-    """Looks at the log-mel picture of a clip's sound, (B, T, bins): synthetic voices, and what vocoders leave.
+    """Looks at the log-mel picture of a clip's sound, a quarter of its bands at a time: synthetic voices.
 
-    Each band's mean over the clip is taken away, which is what microphones, codecs and telephones change most; beside
-    the rest go its fine detail and the height of each band, for a convolution knows no frequency.
+    Each band's mean over the clip is taken away, which is what microphones, codecs and telephones change most.
 
     Args:
         spec: Of the sound.
-        widths: Channels of each stage; the first halves the bands, each further one halves bands and time.
+        stride: Pixels of the picture, twice as wide and high as there are bins, to one step of the features.
     """
 
-    def __init__(self, spec: StreamSpec, widths: tuple[int, ...]) -> None:
-        super().__init__(3, widths, stride=(1, 2))
+    def __init__(self, spec: StreamSpec, stride: int) -> None:
+        super().__init__(stride, _N_BANDS)
         self.bands = spec.grid[0]
+        self.stride = stride
+        self.requires_grad_(False)
+
+    def find(self, sound: Stream, keep: Tensor | None = None) -> Found:
+        """Describe the picture of each clip's sound. Arguments as for `forward`."""
+        values = sound.values[:, :, 0, :, 0]  # (B, T, bins)
+        there = values.new_ones(values.shape[:2]) if sound.present is None else sound.present.to(values.dtype)
+        here = there.any(1)
+        mean = (values * there[..., None]).sum(1, keepdim=True) / there.sum(1).clamp(min=1)[:, None, None]
+        picture = ((values - mean) * there[..., None]).transpose(1, 2).flip(1)[:, None]  # high bands on top
+        images = functional.interpolate(picture, scale_factor=_ENLARGED, mode="bilinear").expand(-1, 3, -1, -1)
+        if keep is not None:
+            here = here & keep.any(1)
+            keep = keep.reshape(len(keep), -1, self.bands).transpose(1, 2).flip(1)
+        rows, columns = ((side + self.stride - 1) // self.stride for side in images.shape[2:])
+        band = torch.arange(rows, device=values.device) * _N_BANDS // rows
+        regions = (band == torch.arange(_N_BANDS, device=values.device)[:, None]).to(values.dtype)  # (R, h)
+        return Found(*self.summarise(images, regions[:, :, None].expand(-1, -1, columns), keep), here)
 
     def forward(self, sound: Stream, keep: Tensor | None = None) -> Heard:
         """Look at the sound.
@@ -158,38 +195,5 @@ class SoundTraces(_Look):
             sound: Values (B, T, 1, bins, 1).
             keep: Patches that count, (B, N) bool; None for all. Sound of which none does is not looked at.
         """
-        values = sound.values[:, :, 0, :, 0]  # (B, T, bins)
-        there = values.new_ones(values.shape[:2]) if sound.present is None else sound.present.to(values.dtype)
-        here = there.any(1)
-        mean = (values * there[..., None]).sum(1, keepdim=True) / there.sum(1).clamp(min=1)[:, None, None]
-        image = ((values - mean) * there[..., None])[:, None]
-        height = torch.linspace(-1, 1, values.shape[2], dtype=values.dtype, device=values.device)
-        channels = [image, fine_detail(image), height.expand_as(image)]
-        if keep is not None:
-            here = here & keep.any(1)
-            keep = (keep | ~here[:, None]).reshape(len(keep), -1, self.bands)
-        return Heard(self.look(torch.cat(channels, 1), here, keep)[0], here)
-
-
-def _largest(values: Tensor, kept: Tensor | None = None) -> Tensor:
-    """Soft maximum over the kept places, near the largest when one stands out and 0 where all are 0."""
-    if kept is None:
-        return ((2 * values).logsumexp(1) - torch.log(torch.tensor(float(values.shape[1])))) / 2
-    return ((2 * values).masked_fill(~kept, -torch.inf).logsumexp(1) - kept.sum(1).log()) / 2
-
-
-def _convolution(n_in: int, n_out: int, *, stride: int | tuple[int, int] = 1) -> nn.Sequential:
-    layers = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(n_out)
-    return nn.Sequential(*layers, nn.ReLU(inplace=True))
-
-
-class _Residual(nn.Module):
-    """Two convolutions beside what comes in, (B, C, H, W) in and out."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _convolution(channels, channels)
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(self.first(x)))
+        found = self.find(sound, keep)
+        return Heard(self.judge(found), found.present)

@@ -79,9 +79,12 @@ class TrainData(pl.LightningDataModule):
 
     def train_dataloader(self) -> Iterable[Loaded]:
         """Batches of the epoch that comes."""
+        return self.epoch(self.trainer.current_epoch if self.trainer else 0)
+
+    def epoch(self, epoch: int) -> Iterable[Loaded]:
+        """Batches of an epoch, counted from 0."""
         per_step = self.config.batch_draws * self._world
         n = self.config.run.steps_per_epoch * per_step
-        epoch = self.trainer.current_epoch if self.trainer else 0
         sampler = DrawSampler(epoch * n, n, batch_draws=self.config.batch_draws, rank=self._rank, world=self._world)
         clips = self._clips(self.train_rows, self.config.strength(epoch), self.config.run.seed)
         return training_loader(clips, self._features, sampler, workers=self.config.run.workers)

@@ -50,6 +50,11 @@ class Finished:
     by_kind: Sequence[KindAuc]
 
 
+FAKE_SHARES = {"sync": 0.1}
+"""How often a head's fakes are met, where not as often as genuine clips.
+
+Few forgeries shift or swap a sound, those that move lips make them fit, and remuxing puts genuine sound out of step.
+"""
 SETS_OF_PARTS = (("video",), ("audio",), ("sync",), ("video", "audio", "sync"), ("audio", "sync"))
 """Which heads may have judged a clip: picture alone, sound alone, landmarks with sound, and so on."""
 
@@ -59,6 +64,7 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bo
 
     Scores are fitted as if real and fake were equally frequent: a validation split with every kind of forgery holds
     many fakes for each real clip, and a score that took that for the state of the world would call strangers fake.
+    Sound that does not fit its lips is rarer than both (`FAKE_SHARES`).
     A head for which the clips hold one class only keeps its logits as they are; that is logged.
 
     Args:
@@ -70,7 +76,7 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bo
     for head in HEADS:
         labels, logits = known_clips(clips, head)
         if 0 < sum(labels) < len(labels):
-            heads[head] = fit(labels, logits, fake_share=0.5)
+            heads[head] = fit(labels, logits, fake_share=FAKE_SHARES.get(head, 0.5))
         else:
             _logger.warning(
                 "%s is not calibrated: the validation split holds %d real and %d fake clips for it",

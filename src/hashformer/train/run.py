@@ -21,6 +21,7 @@ from hashformer.train.by_kind import KindAuc, auc_by_kind, write_auc_by_kind
 from hashformer.train.callbacks import BatchKeeper, averaging, is_out_of_memory
 from hashformer.train.data import TrainData
 from hashformer.train.finish import Finished, calibrate, load_average, portable, versions, write_weights
+from hashformer.train.linear import solve
 from hashformer.train.module import TrainModule
 from hashformer.train.scores import file_table, validation_metrics
 from hashformer.train.stages import STAGES
@@ -99,12 +100,16 @@ def train(
         WeightsError: If `load_from` does not fit.
     """
     machines = machines or Machines()
-    last = places.checkpoints / LAST
-    if last.is_file() and not resume:
+    last, found = places.checkpoints / LAST, places.log_dir / "found"
+    if (last.is_file() or found.is_dir()) and not resume:
         raise TrainError(f"{places.log_dir} holds a run already. Go on with it by --resume, or name another --log_dir.")
     pl.seed_everything(config.run.seed, workers=True, verbose=False)
     precision = _precision(config, machines)
     model = initial_model(config, places.load_from)
+    if config.optimiser.solve:
+        _write_config(config, places.log_dir)
+        steps = solve(model, config, data, found)
+        return _finish(TrainModule(model, config, data.fingerprint), data, places, machines, steps=steps)
     module = TrainModule(model, config, data.fingerprint, bf16=precision == "bf16")
     keeper = BatchKeeper({"training": data.train_rows, "validation": data.val_rows}, places.log_dir)
     trainer = _trainer(config, machines, places.log_dir, [keeper, *_callbacks(config, places.checkpoints)])
@@ -260,7 +265,7 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
     write_weights(places.weights, model, config, trained=stage.trained, calibration=calibration, facts=facts)
     return Finished(
         weights=places.weights,
-        checkpoint=places.checkpoints / BEST if steps else None,
+        checkpoint=places.checkpoints / BEST if steps and not config.optimiser.solve else None,
         metrics=metrics,
         facts=facts,
         calibration=calibration or Calibration(),

@@ -9,7 +9,7 @@ from hashformer.config import Config
 from hashformer.config.train import TrainConfig
 from hashformer.errors import WeightsError
 from hashformer.model import HashFormer
-from hashformer.model.pretrained import load_image_stem
+from hashformer.model.pretrained import load_image_weights
 from hashformer.model.weights import load_model
 
 FREE = (
@@ -22,9 +22,9 @@ FREE = (
     "lip_sync",
     "lip_sync_lags",
     "evidence",
-    "traces",
+    "trace_stride",
     "trace_frames",
-    "sound_traces",
+    "sound_trace_stride",
 )
 """Settings that a run may change on weights that it starts from: no shared tensor depends on them."""
 _FRESH = (
@@ -51,15 +51,15 @@ def initial_model(config: TrainConfig, load_from: Path | str | None) -> HashForm
 
     Raises:
         WeightsError: If there are no such weights, or they were made for another network or for other clips.
-        ConfigError: If image weights are asked for, and the network has no mobile stem.
+        ConfigError: If image weights are asked for, and the network has nothing that reads them.
         AssetError: If image weights are asked for and cannot be fetched.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.run.seed)
         model = HashFormer(config.config.model)
+    if config.image_weights == "imagenet":
+        load_image_weights(model)
     if load_from is None:
-        if config.stem_weights == "imagenet":
-            load_image_stem(model)
         return model
     loaded = load_model(load_from)
     if other := _differences(config.config, loaded.config):
