@@ -126,9 +126,9 @@ def chooser_by_key(page):
     """The chooser that Enter opens. On a busy machine the key's right to open one can run out before it is used."""
     from playwright.sync_api import TimeoutError as NoChooser
 
-    for _ in range(4):
+    for _ in range(12):
         try:
-            with page.expect_file_chooser(timeout=30_000) as chooser:
+            with page.expect_file_chooser(timeout=10_000) as chooser:
                 page.keyboard.press("Enter")
         except NoChooser:
             continue
