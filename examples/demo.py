@@ -12,6 +12,7 @@ from hashformer.assets import DEMO_CLIP, asset_path
 from hashformer.config import FaceConfig
 from hashformer.detector import Detector
 from hashformer.errors import HashFormerError
+from hashformer.evidence import explain_all
 from hashformer.faces.detect import FaceDetector
 from hashformer.faces.landmarks import FaceLandmarker
 from hashformer.media.video import frames
@@ -66,7 +67,7 @@ def main(folder: Path) -> None:
     real, forged = asset_path(DEMO_CLIP), folder / "single_face-forged.mp4"
     forge(real, forged)
     with Detector() as detector:
-        results = list(detector.detect_all([real, forged]))
+        results = list(explain_all(detector, [real, forged]))
         document = make_document(results, settings=detector.config.model_dump(mode="json"))
     write_json(document, folder / "results.json")
     write_html(document, folder / "report.html", title="A real clip and a forged version of it")

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from hashformer.errors import ConfigError, TrainError
-from hashformer.model.weights import load_model
+from hashformer.model.inputs import Stream, read_streams
+from hashformer.model.weights import load_model, save_model
+from hashformer.train.linear import _batch, _smaller
 from hashformer.train.logistic import Samples, logistic
 from noise_data import NoiseData, noise_batch, noise_run
 
@@ -92,8 +94,49 @@ def test_a_run_that_was_begun_is_not_mixed_with_another(tmp_path):
 
 def test_a_run_does_not_go_on_with_other_settings(tmp_path):
     noise_run(tmp_path, *STEPS, *BOTH)
-    with pytest.raises(TrainError, match="was made with other settings or of other data"):
+    with pytest.raises(TrainError, match="was made with other settings or features, or of other data"):
         noise_run(tmp_path, *STEPS, *BOTH, "run.seed=3", resume=True)
+
+
+def test_a_run_does_not_go_on_with_other_features(tmp_path):
+    begun = noise_run(tmp_path / "a", *STEPS, *BOTH)
+    noise_run(tmp_path / "b", *STEPS, *BOTH, load_from=begun.weights)
+    other = load_model(begun.weights)
+    other.model.traces.features[0].bias.data += 1
+    save_model(tmp_path / "other.safetensors", other.model, config=other.config, trained=True)
+    with pytest.raises(TrainError, match="was made with other settings or features"):
+        noise_run(tmp_path / "b", *STEPS, *BOTH, load_from=tmp_path / "other.safetensors", resume=True)
+
+
+def test_each_frame_is_seen_as_it_is_and_drawn_smaller(tmp_path):
+    model = load_model(noise_run(tmp_path, *STEPS, *BOTH).weights).model
+    batch = noise_batch(range(4))
+    images, _ = _batch("traces", model, batch, torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        wanted = model.traces.find(read_streams(batch.batch, model.specs)["video"]).summary.numpy()
+    as_it_is, smaller = np.split(images.values, 2)
+    np.testing.assert_allclose(as_it_is, wanted)
+    assert smaller.shape == wanted.shape
+    assert np.abs(smaller - wanted).max() > 0.1
+    np.testing.assert_array_equal(*np.split(images.forged, 2))
+
+
+def test_what_is_drawn_smaller_has_lost_its_fine_detail_alone():
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randn(2, 3, 3, 32, 32, generator=generator) + torch.linspace(0, 8, 32)
+    drawn = _smaller(Stream(frames, None), torch.Generator().manual_seed(1)).values
+    again = _smaller(Stream(frames, None), torch.Generator().manual_seed(2)).values
+    assert drawn.shape == frames.shape
+    assert not torch.equal(drawn, again)
+    torch.testing.assert_close(drawn.mean((2, 3, 4)), frames.mean((2, 3, 4)), atol=0.1, rtol=0)
+    assert float(drawn.diff(dim=3).std()) < 0.7 * float(frames.diff(dim=3).std())
+
+
+def test_several_processes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"optimiser\.solve runs in one process"):
+        noise_run(tmp_path, *STEPS, *BOTH)
 
 
 def test_a_part_that_is_not_there_is_refused(tmp_path):

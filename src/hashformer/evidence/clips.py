@@ -28,7 +28,7 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
 
     Returns:
         A map over the face and one over the spectrogram, as far as the clip has them, and those of the `where` head
-        and of the network for traces if the model has them; each with its check.
+        and of the traces in single frames if the model has them; each with its check.
     """
     device = next(loaded.model.parameters()).device
     batch = collate([clip], features).to(device)
@@ -74,7 +74,7 @@ def _heats(looked: Looked, name: str, places: Places) -> dict[str, Tensor]:
 
 
 def _mean_of_frames(seen: Seen, shape: tuple[int, int]) -> Tensor:
-    """What the network for traces says of each place, the mean over the frames that are there, `shape`."""
+    """What the traces in single frames say of each place, the mean over the frames that are there, `shape`."""
     frames = torch.sigmoid(seen.places[0][seen.present[0]].detach().float())  # (t, rows, columns)
     return functional.adaptive_avg_pool2d(frames.mean(0)[None], shape)[0]
 

@@ -27,7 +27,7 @@ def occlude(
     """Compare the overall score of a clip with the hottest places hidden and with as much hidden elsewhere.
 
     What is hidden does not count: its patches are taken out, as in masked training, and no grey box is laid over the
-    picture, whose edges would be traces by themselves; the networks for traces leave these places of their maps out.
+    picture, whose edges would be traces by themselves; the linear answers leave these places out.
     The comparison of lips and sound, which reads no patches, is given the mean value there. The control keeps the
     shape and only moves it, since a patch here and there is easily guessed from its neighbours.
 

@@ -56,12 +56,12 @@ class MobileNet(nn.Sequential):
     Args:
         stride: 4, 8, 16 or 32: pixels of the picture to one step of the features.
         frozen_stride: The layers up to this stride keep their weights and cost no backward pass; 0: none.
-        left_out: Blocks at the end of the last stage that are left out.
+        last_blocks: So many blocks of the last stage are kept; None: all.
     """
 
-    def __init__(self, stride: int, *, frozen_stride: int = 0, left_out: int = 0) -> None:
+    def __init__(self, stride: int, *, frozen_stride: int = 0, last_blocks: int | None = None) -> None:
         layers: list[nn.Module] = [nn.Conv2d(3, FIRST_CHANNELS, 3, 2, 1), nn.ReLU6(inplace=True)]
-        channels, reached = FIRST_CHANNELS, 2
+        channels, reached, in_last = FIRST_CHANNELS, 2, 0
         n_frozen = len(layers) if frozen_stride >= reached else 0
         for kernel, step, expansion, width, blocks in STAGES:
             if reached * step > stride:
@@ -73,11 +73,12 @@ class MobileNet(nn.Sequential):
                         (before, after), kernel=kernel, stride=step if block == 0 else 1, expansion=expansion
                     )
                 )
-            channels = width
+            channels, in_last = width, blocks
             n_frozen = len(layers) if frozen_stride >= reached else n_frozen
         if reached != stride:
             raise ValueError(f"stride must be 4, 8, 16 or 32, got {stride}")
-        layers = layers[: len(layers) - left_out]
+        if last_blocks is not None:
+            layers = layers[: len(layers) - in_last + min(last_blocks, in_last)]
         super().__init__(*layers)
         for module in self.modules():  # without a norm, fresh features would vanish on the way
             if isinstance(module, nn.Conv2d):

@@ -60,12 +60,12 @@ class _Look(nn.Module):
     Args:
         stride: Pixels to one step of the features, 4, 8, 16 or 32.
         n_regions: How many there are.
+        last_blocks: Blocks of the last stage that features pass: after more, less is told of unknown generators.
     """
 
-    def __init__(self, stride: int, n_regions: int) -> None:
+    def __init__(self, stride: int, n_regions: int, *, last_blocks: int) -> None:
         super().__init__()
-        # The last block of the stage is left out: before it, more is told of unknown generators.
-        net = MobileNet(stride, frozen_stride=stride, left_out=1)
+        net = MobileNet(stride, frozen_stride=stride, last_blocks=last_blocks)
         self.features = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.answer = nn.Linear(2 * net.out_channels * n_regions, 1)
         nn.init.zeros_(self.answer.weight)
@@ -103,9 +103,10 @@ class _Look(nn.Module):
 
 
 class Traces(_Look):
-    """Looks at single frames of each tubelet, at the whole crop and the face in its middle; the clip's logit is a mean.
+    """Looks at the face in single frames of each tubelet; the clip's logit is a mean.
 
-    A place's logit is linear in the features there. Source of the map: Li et al., Face X-ray (2020).
+    Only the middle of the crop counts: around it, background and compression would tell sources apart. A place's logit
+    is linear in the features there. Source of the map: Li et al., Face X-ray (2020).
 
     Args:
         spec: Of the video.
@@ -114,17 +115,16 @@ class Traces(_Look):
     """
 
     def __init__(self, spec: StreamSpec, stride: int, *, frames: int) -> None:
-        super().__init__(stride, 2)
+        super().__init__(stride, 1, last_blocks=1)
         self.grid = spec.grid
         self.tubelet, self.chosen = spec.patch[0], chosen_frames(spec.patch[0], frames)
         self.place = nn.Conv2d(self.features.out_channels, 1, 1)
         nn.init.zeros_(self.place.weight)
-        regions = torch.zeros(2, spec.shape[1] // stride, spec.shape[2] // stride)
-        regions[0] = 1
-        rows, columns = ([round(side * end) for end in _INNER] for side in regions.shape[1:])
-        regions[1, rows[0] : rows[1], columns[0] : columns[1]] = 1
-        self.regions: Tensor
-        self.register_buffer("regions", regions, persistent=False)
+        face = torch.zeros(1, spec.shape[1] // stride, spec.shape[2] // stride)
+        rows, columns = ([round(side * end) for end in _INNER] for side in face.shape[1:])
+        face[0, rows[0] : rows[1], columns[0] : columns[1]] = 1
+        self.face: Tensor
+        self.register_buffer("face", face, persistent=False)
         self.requires_grad_(False)
 
     def find(self, video: Stream, keep: Tensor | None = None) -> Found:
@@ -140,7 +140,7 @@ class Traces(_Look):
             grid = grid.repeat_interleave(len(self.chosen), 1)
             present = present & grid.any((2, 3))
             keep = grid.flatten(0, 1)
-        return Found(*self.summarise(looked_at.flatten(0, 1), self.regions, keep), present.flatten())
+        return Found(*self.summarise(looked_at.flatten(0, 1), self.face, keep), present.flatten())
 
     def forward(self, video: Stream, keep: Tensor | None = None) -> Seen:
         """Look at the frames.
@@ -167,7 +167,7 @@ class SoundTraces(_Look):
     """
 
     def __init__(self, spec: StreamSpec, stride: int) -> None:
-        super().__init__(stride, _N_BANDS)
+        super().__init__(stride, _N_BANDS, last_blocks=2)
         self.bands = spec.grid[0]
         self.stride = stride
         self.requires_grad_(False)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from hashformer.train.logistic import Samples, logistic
 
 _PLACES = 4
 """So many places of a frame, drawn at random, stand for all."""
+_DRAWN = (0.25, 0.9)
+"""Each frame is seen as it is, and once more drawn smaller by a factor in this range: blur is no sign of forgery."""
 _STREAMS = {"traces": "video", "sound_traces": "audio"}
 _logger = logging.getLogger(__name__)
 
@@ -87,11 +90,16 @@ def _epoch(
 ) -> tuple[Samples, Samples]:
     """What the clips of an epoch give: images, and places of frames (none of sound)."""
     path = folder / f"{part}_{epoch}.npz"
-    made_for = hashlib.sha256((config.to_yaml() + data.fingerprint).encode()).hexdigest()
+    look: Traces | SoundTraces = getattr(model, part)
+    made_for = hashlib.sha256((config.to_yaml() + data.fingerprint).encode())
+    for weight in look.features.parameters():
+        made_for.update(weight.detach().cpu().numpy().tobytes())
     if path.is_file():
         with np.load(path) as kept:
-            if str(kept["made_for"]) != made_for:
-                raise TrainError(f"{path}: was made with other settings or of other data. Name another --log_dir.")
+            if str(kept["made_for"]) != made_for.hexdigest():
+                raise TrainError(
+                    f"{path}: was made with other settings or features, or of other data. Name another --log_dir."
+                )
             return Samples(kept["values"], kept["forged"]), Samples(kept["places"], kept["forged_places"])
     chance = torch.Generator().manual_seed(config.run.seed + epoch)
     found = [_batch(part, model, batch, chance) for batch in data.epoch(epoch)]
@@ -100,7 +108,7 @@ def _epoch(
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
-            made_for=made_for,
+            made_for=made_for.hexdigest(),
             values=images.values,
             forged=images.forged,
             places=places.values,
@@ -117,12 +125,26 @@ def _batch(part: str, model: HashFormer, batch: Loaded, chance: torch.Generator)
     places = Samples(np.zeros((0, look.features.out_channels), np.float32), np.zeros(0, np.float32))
     if stream is None:
         return Samples(np.zeros((0, width), np.float32), np.zeros(0, np.float32)), places
-    found = look.find(stream)
-    forged = batch.labels[_STREAMS[part]].repeat_interleave(len(found.present) // len(batch.row_idx))
-    known = found.present & ~forged.isnan()
-    if isinstance(look, Traces) and batch.masks is not None:
-        places = _places(found.features, batch.masks, known, stream, chance)
-    return Samples(found.summary[known].numpy(), forged[known].numpy()), places
+    images, all_places = [], [places]
+    for shown in [stream, _smaller(stream, chance)] if isinstance(look, Traces) else [stream]:
+        found = look.find(shown)
+        forged = batch.labels[_STREAMS[part]].repeat_interleave(len(found.present) // len(batch.row_idx))
+        known = found.present & ~forged.isnan()
+        images.append(Samples(found.summary[known].numpy(), forged[known].numpy()))
+        if isinstance(look, Traces) and batch.masks is not None:
+            all_places.append(_places(found.features, batch.masks, known, stream, chance))
+    return Samples.joined(images), Samples.joined(all_places)
+
+
+def _smaller(video: Stream, chance: torch.Generator) -> Stream:
+    """The frames of a batch drawn smaller, all by one factor, and enlarged again."""
+    low, high = map(math.log, _DRAWN)
+    factor = math.exp(low + (high - low) * float(torch.rand((), generator=chance)))
+    frames = video.values.flatten(0, 1)  # (B·T, C, rows, columns)
+    size = [max(1, round(side * factor)) for side in frames.shape[2:]]
+    small = functional.interpolate(frames, size=size, mode="bilinear", antialias=True)
+    drawn = functional.interpolate(small, size=frames.shape[2:], mode="bilinear")
+    return video._replace(values=drawn.reshape(video.values.shape))
 
 
 def _places(features: Tensor, masks: Tensor, known: Tensor, stream: Stream, chance: torch.Generator) -> Samples:

@@ -107,6 +107,8 @@ def train(
     precision = _precision(config, machines)
     model = initial_model(config, places.load_from)
     if config.optimiser.solve:
+        if machines.sizes[1] > 1 or machines.sizes[0] not in {"auto", 1}:
+            raise ConfigError("optimiser.solve runs in one process: start it without torchrun, on one device")
         _write_config(config, places.log_dir)
         steps = solve(model, config, data, found)
         return _finish(TrainModule(model, config, data.fingerprint), data, places, machines, steps=steps)
