@@ -14,6 +14,18 @@ from hashformer.model.weights import load_model, save_model
 EPS = 1e-3
 
 
+class TensorFlowConv2d(nn.Conv2d):
+    """Pads so that ⌈side / stride⌉ steps fit, the odd row and column at the end."""
+
+    def forward(self, x):
+        margins = []
+        for side in (x.shape[3], x.shape[2]):
+            steps = -(-side // self.stride[0])
+            total = max((steps - 1) * self.stride[0] + self.kernel_size[0] - side, 0)
+            margins += [total // 2, total - total // 2]
+        return super().forward(nn.functional.pad(x, margins))
+
+
 def published(generator):
     """Random tensors with the names and shapes of the PyTorch port's checkpoint, and their layers with norms."""
     tensors, layers = {}, []
@@ -28,7 +40,7 @@ def published(generator):
         tensors.update({f"{norm_name}.{key}": value for key, value in norm.state_dict().items()})
         return nn.Sequential(conv, norm.eval())
 
-    layers.append(layer("_conv_stem", "_bn0", nn.Conv2d(3, FIRST_CHANNELS, 3, 2, 1, bias=False)))
+    layers.append(layer("_conv_stem", "_bn0", TensorFlowConv2d(3, FIRST_CHANNELS, 3, 2, bias=False)))
     before, number = FIRST_CHANNELS, 0
     for kernel, stride, expansion, width, blocks in STAGES:
         for block in range(blocks):
@@ -37,7 +49,7 @@ def published(generator):
             parts = []
             if expansion > 1:
                 parts.append(layer(f"{name}_expand_conv", f"{name}_bn0", nn.Conv2d(before, wide, 1, bias=False)))
-            conv = nn.Conv2d(wide, wide, kernel, step, kernel // 2, groups=wide, bias=False)
+            conv = TensorFlowConv2d(wide, wide, kernel, step, groups=wide, bias=False)
             parts.append(layer(f"{name}_depthwise_conv", f"{name}_bn1", conv))
             parts.append(layer(f"{name}_project_conv", f"{name}_bn2", nn.Conv2d(wide, width, 1, bias=False)))
             layers.append((parts, step == 1 and before == width))
@@ -57,17 +69,18 @@ def with_norms(layers, n_blocks, pixels):
     return x
 
 
+@pytest.mark.parametrize("side", [64, 50])  # 50 has odd sides on its way
 @pytest.mark.parametrize(("stride", "n_blocks"), [(8, 5), (16, 11), (32, 15)])
-def test_folding_keeps_the_features(stride, n_blocks):
+def test_folding_keeps_the_features(stride, n_blocks, side):
     generator = torch.Generator().manual_seed(0)
     tensors, layers = published(generator)
     net = MobileNet(stride)
     net.load_state_dict(fold(tensors, net))
-    pixels = torch.rand(2, 3, 64, 64, generator=generator)
+    pixels = torch.rand(2, 3, side, side, generator=generator)
     expected = with_norms(layers, n_blocks, pixels)
     # Zero padding stands for another grey in the two forms, so the border differs by a trace.
     ours = net((pixels - 0.5) / 0.25)
-    assert ours.shape == expected.shape == (2, net.out_channels, 64 // stride, 64 // stride)
+    assert ours.shape == expected.shape == (2, net.out_channels, *[-(-side // stride)] * 2)
     torch.testing.assert_close(ours, expected, atol=0.02 * float(expected.std()), rtol=0.02)
 
 

@@ -24,6 +24,26 @@ FIRST_CHANNELS = 32
 _BN_EPS = 1e-3
 
 
+class SameConv2d(nn.Conv2d):
+    """A convolution by an odd kernel that pads as the published weights were trained with: TensorFlow's `SAME`.
+
+    At a stride of 2 an even side has its longer margin at its end. With equal margins features come out of step by a
+    pixel of each stage, and tell much less of unknown generators: docs/experiments.md.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int = 1, *, groups: int = 1) -> None:
+        super().__init__(before, after, kernel, stride, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take (B, C, H, W) to (B, C', ⌈H / stride⌉, ⌈W / stride⌉)."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if stride == 1:
+            return nn.functional.conv2d(x, self.weight, self.bias, 1, kernel // 2, groups=self.groups)
+        rows, columns = ((kernel - 3) // 2 + side % 2 for side in x.shape[2:])
+        end = (kernel - 1) // 2
+        return super().forward(nn.functional.pad(x, [columns, end, rows, end]))
+
+
 class InvertedBottleneck(nn.Module):
     """Expand by 1 × 1, convolve each channel, project by 1 × 1; add the input where shapes agree."""
 
@@ -31,7 +51,7 @@ class InvertedBottleneck(nn.Module):
         super().__init__()
         wide = channels[0] * expansion
         self.expand = nn.Conv2d(channels[0], wide, 1) if expansion > 1 else None
-        self.depthwise = nn.Conv2d(wide, wide, kernel, stride, kernel // 2, groups=wide)
+        self.depthwise = SameConv2d(wide, wide, kernel, stride, groups=wide)
         self.project = nn.Conv2d(wide, channels[1], 1)
         self.adds = stride == 1 and channels[0] == channels[1]
 
@@ -60,7 +80,7 @@ class MobileNet(nn.Sequential):
     """
 
     def __init__(self, stride: int, *, frozen_stride: int = 0, last_blocks: int | None = None) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(3, FIRST_CHANNELS, 3, 2, 1), nn.ReLU6(inplace=True)]
+        layers: list[nn.Module] = [SameConv2d(3, FIRST_CHANNELS, 3, 2), nn.ReLU6(inplace=True)]
         channels, reached, in_last = FIRST_CHANNELS, 2, 0
         n_frozen = len(layers) if frozen_stride >= reached else 0
         for kernel, step, expansion, width, blocks in STAGES:
