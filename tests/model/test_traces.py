@@ -35,15 +35,16 @@ def test_every_looked_at_frame_has_a_map_and_the_clip_a_logit(model):
     assert seen.logit.shape == (2,)
 
 
-def test_it_is_added_to_the_answer_for_the_picture_alone(model):
+def test_it_is_the_answer_for_the_picture_and_for_nothing_else(model):
     batch = make_batch(2)
-    before = model.eval()(batch).logits
+    before = model.eval()(batch)
+    torch.testing.assert_close(before.logits["video"], before.seen.logit)
     with torch.no_grad():
         model.traces.answer.bias += 2.0
     after = model(batch).logits
-    torch.testing.assert_close(after["video"], before["video"] + 2)
+    torch.testing.assert_close(after["video"], before.logits["video"] + 2)
     for head in ("audio", "sync"):
-        torch.testing.assert_close(after[head], before[head])
+        torch.testing.assert_close(after[head], before.logits[head])
 
 
 def test_frames_that_are_not_there_count_for_nothing(model):

@@ -75,7 +75,8 @@ class Heads(nn.Module):
     the other side, so that each says what is wrong with its own. `overall`, `sync` and `method` read
     every group, fusion groups too.
 
-    With `evidence`, the largest of what the tokens say of themselves is added to the `video` logit (multiple-instance
+    What single frames show takes the place of the tokens' `video` logit, where a network looks at them. With
+    `evidence`, the largest of what the tokens say of themselves is added to that of the tokens (multiple-instance
     learning: one forged place makes a forged picture), and `overall` reads no group: it is the largest of the other
     heads' answers (one forged part makes a forged clip), and nothing of it is trained. Given the groups, it learns
     which streams are there before it learns what is forged: docs/experiments.md.
@@ -131,12 +132,13 @@ class Heads(nn.Module):
         if told.apart is not None:
             logits["sync"] = logits["sync"] + told.apart
         if told.seen is not None:
-            logits["video"] = logits["video"] + told.seen
+            # Pictures of unknown generators are told better without the tokens: docs/experiments.md.
+            logits["video"] = told.seen.to(logits["video"])
         if told.heard is not None:
             both = torch.stack([logits["audio"], told.heard.to(logits["audio"])], 1)
             logits["audio"] = soft_maximum(both, valid["audio"][:, None].expand_as(both))
         if self.evidence:
-            if told.where is not None:
+            if told.where is not None and told.seen is None:
                 logits["video"] = logits["video"] + self.where_scale * told.where
             parts = {name: logits[name].detach() if self.training else logits[name] for name in PARTS}
             logits["overall"] = largest_part(parts, valid)
