@@ -89,6 +89,27 @@ def test_what_more_can_be_judged_does_not_make_a_clip_more_suspect():
     assert found[1].scores["overall"] < 0.4
 
 
+def test_a_part_whose_own_forgeries_are_hard_to_tell_counts_no_less():
+    clips = []
+    for i in range(600):
+        video = float(RNG.normal(0, 0.2)) + 0.05 * (i % 2)  # forgeries made here: hardly told
+        audio = float(RNG.normal(0, 2)) + 6.0 * (i % 2)
+        clip = judged(i, i % 2, 0.0, kind="puppet" if i % 2 else "")
+        clips.append(clip._replace(logits={"video": video, "audio": audio, "sync": 0.0, "overall": 0.0}))
+    fitted = calibrate(clips, 0.5, by_parts=True)
+    assert fitted.among_real["video"].scale == pytest.approx(5, rel=0.1)
+    assert fitted.among_real["audio"].scale == pytest.approx(0.5, rel=0.1)
+    assert "sync" not in fitted.among_real  # no spread to measure by
+
+    def score(video, audio):
+        clip = clips[0]._replace(logits={"video": video, "audio": audio, "overall": 0.0})
+        return file_table([clip], 0.5, fitted)[0].scores["overall"]
+
+    # Four spreads above real clips are as suspect in either.
+    assert score(0.8, 0.0) == pytest.approx(score(0.0, 8.0), abs=0.03)
+    assert score(0.8, 0.0) > score(0.0, 0.0) + 0.1
+
+
 def test_sound_that_does_not_fit_is_taken_for_rare():
     clips = [judged(i, i % 2, float(RNG.normal(i % 2, 1)), heads=("audio", "sync")) for i in range(400)]
     clips = [clip._replace(logits=clip.logits | {"sync": clip.logits["audio"]}) for clip in clips]

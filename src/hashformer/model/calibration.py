@@ -22,8 +22,9 @@ class Calibration(Settings):
     """Calibration of every head of `types.HEADS`; the identity unless it was fitted.
 
     With `by_parts`, the overall score is not that of the network's own `overall` logit: it is made of the other
-    heads' calibrated logits, their soft maximum, calibrated once more for each set of heads that could judge, such as
-    `video` or `video+audio+sync`. A clip with more that can be judged is then not more suspect for it.
+    heads' logits, each in standard deviations above the mean of real clips (`among_real`), their soft maximum,
+    calibrated for each set of heads that could judge, such as `video` or `video+audio+sync`. A clip with more that can
+    be judged is then not more suspect for it, and a head whose own forgeries were hard to tell counts no less.
 
     `thresholds` says from which score on a file counts as fake, by the share of real files that then do so
     too, as text: `0.01`, `0.05`, `0.1`. Empty unless they were measured. One above 1 says that there were too
@@ -34,6 +35,7 @@ class Calibration(Settings):
     video: HeadCalibration = HeadCalibration()
     audio: HeadCalibration = HeadCalibration()
     sync: HeadCalibration = HeadCalibration()
+    among_real: dict[str, HeadCalibration] = Field(default_factory=dict)
     by_parts: dict[str, HeadCalibration] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
 
@@ -60,17 +62,25 @@ def calibrated_logits(
     """
     found = {head: _moved(logit.float(), calibration.head(head)) for head, logit in logits.items()}
     if calibration.by_parts:
-        found["overall"] = _of_parts(found, valid, calibration)
+        found["overall"] = _of_parts(logits, valid, calibration)
     return {head: torch.where(valid[head], torch.sigmoid(logit), float("nan")) for head, logit in found.items()}
 
 
-def _of_parts(moved: Mapping[str, Tensor], valid: Mapping[str, Tensor], calibration: Calibration) -> Tensor:
-    whole = largest_part(moved, valid)
+def _of_parts(logits: Mapping[str, Tensor], valid: Mapping[str, Tensor], calibration: Calibration) -> Tensor:
+    whole = largest_among_real(logits, valid, calibration.among_real)
     result = _moved(whole, calibration.overall)
     for name, fit in calibration.by_parts.items():
         here = torch.stack([valid[part] == (part in name.split("+")) for part in PARTS]).all(0)
         result = torch.where(here, _moved(whole, fit), result)
     return result
+
+
+def largest_among_real(
+    logits: Mapping[str, Tensor], valid: Mapping[str, Tensor], among_real: Mapping[str, HeadCalibration]
+) -> Tensor:
+    """Soft maximum of the parts' logits, each moved to where real clips lie, (B,)."""
+    same = HeadCalibration()
+    return largest_part({part: _moved(logits[part].float(), among_real.get(part, same)) for part in PARTS}, valid)
 
 
 def _moved(logit: Tensor, fit: HeadCalibration) -> Tensor:

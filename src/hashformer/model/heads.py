@@ -13,6 +13,8 @@ from hashformer.types import HEADS
 
 PARTS = tuple(head for head in HEADS if head != "overall")
 _PICTURE = ("video", "landmarks")
+_RARER = 1.0
+"""So much lower counts what the tokens say of the sound beside its traces: the vocoders that they know are rarer."""
 
 
 class GroupHead(nn.Module):
@@ -135,7 +137,7 @@ class Heads(nn.Module):
             # Pictures of unknown generators are told better without the tokens: docs/experiments.md.
             logits["video"] = told.seen.to(logits["video"])
         if told.heard is not None:
-            both = torch.stack([logits["audio"], told.heard.to(logits["audio"])], 1)
+            both = torch.stack([logits["audio"] - _RARER, told.heard.to(logits["audio"])], 1)
             logits["audio"] = soft_maximum(both, valid["audio"][:, None].expand_as(both))
         if self.evidence:
             if told.where is not None and told.seen is None:
@@ -159,7 +161,7 @@ class Told(NamedTuple):
         where: Soft maximum of what the video tokens say of themselves.
         apart: Lips and sound do not move together.
         seen: Single frames show traces of forgery.
-        heard: The sound does, as synthetic voices do; the tokens know other vocoders, and either is enough.
+        heard: The sound does, as synthetic voices do; the tokens know other, rarer vocoders, and either is enough.
     """
 
     where: Tensor | None = None

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from hashformer.config.train import TrainConfig
 from hashformer.errors import TrainError
 from hashformer.evaluate.calibrate import fit, thresholds
 from hashformer.model import HashFormer
-from hashformer.model.calibration import Calibration, HeadCalibration
-from hashformer.model.heads import PARTS, largest_part
+from hashformer.model.calibration import Calibration, HeadCalibration, largest_among_real
+from hashformer.model.heads import PARTS
 from hashformer.model.weights import save_model
 from hashformer.train.by_kind import KindAuc
 from hashformer.train.scores import JudgedClip, file_label, file_table, known, known_clips
@@ -86,7 +87,8 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bo
             )
     fitted = Calibration.model_validate(heads)
     if by_parts:
-        fitted = fitted.model_copy(update={"by_parts": _by_parts(clips, fitted)})
+        among_real = _among_real(clips)
+        fitted = fitted.model_copy(update={"among_real": among_real, "by_parts": _by_parts(clips, among_real)})
     labels, scores = known(file_table(clips, pool_fraction, fitted), "overall")
     reals = [score for label, score in zip(labels, scores, strict=True) if label == 0]
     if not reals:
@@ -95,7 +97,23 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bo
     return fitted.model_copy(update={"thresholds": {f"{fpr:g}": limit for fpr, limit in limits.items()}})
 
 
-def _by_parts(clips: Sequence[JudgedClip], fitted: Calibration) -> dict[str, HeadCalibration]:
+def _among_real(clips: Sequence[JudgedClip]) -> dict[str, HeadCalibration]:
+    """Move each part's logit to a mean of 0 and a standard deviation of 1 among real clips; rare fakes lie lower.
+
+    How well a head tells the forgeries of the split has no say in it: they are made here, and others are otherwise.
+    """
+    found = {}
+    for part in PARTS:
+        labels, logits = known_clips(clips, part)
+        reals = np.array([logit for label, logit in zip(labels, logits, strict=True) if label == 0])
+        if len(reals) > 1 and reals.std() > 0:
+            share = FAKE_SHARES.get(part, 0.5)
+            bias = -reals.mean() / reals.std() + math.log(share / (1 - share))
+            found[part] = HeadCalibration(scale=float(1 / reals.std()), bias=float(bias))
+    return found
+
+
+def _by_parts(clips: Sequence[JudgedClip], among_real: Mapping[str, HeadCalibration]) -> dict[str, HeadCalibration]:
     """Fit the largest answer of each set of heads to whether one of what they judge is fake.
 
     Every clip that has all of a set counts for it, whatever else it has: the same people with and without sound.
@@ -109,12 +127,11 @@ def _by_parts(clips: Sequence[JudgedClip], fitted: Calibration) -> dict[str, Hea
         if not 0 < sum(truth) < len(truth):
             continue
         nothing = torch.zeros(len(told))
-        moved = dict.fromkeys(PARTS, nothing)
+        logits = dict.fromkeys(PARTS, nothing)
         for part in parts:
-            fit_of = fitted.head(part)
-            moved[part] = torch.tensor([fit_of.scale * having[i].logits[part] + fit_of.bias for i in told])
+            logits[part] = torch.tensor([having[i].logits[part] for i in told])
         valid = {part: torch.full((len(told),), part in parts) for part in PARTS}
-        found["+".join(parts)] = fit(truth, largest_part(moved, valid).tolist(), fake_share=0.5)
+        found["+".join(parts)] = fit(truth, largest_among_real(logits, valid, among_real).tolist(), fake_share=0.5)
     return found
 
 
