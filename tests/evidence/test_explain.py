@@ -47,18 +47,29 @@ def test_the_clips_are_the_most_suspect_ones(detector, talking, explained):
     assert explained.suspect_clips[0].score == pytest.approx(highest, abs=1e-4)
 
 
-def test_the_where_head_gives_a_map_of_its_own(tmp_path, finder, talking):
+@pytest.mark.parametrize(
+    ("changes", "sources"),
+    [
+        ({"where_head": True}, ["attention", "where"]),
+        ({"trace_stride": 8, "evidence": True}, ["traces"]),  # no score rests on what the tokens see
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("silent", [False, True])
+def test_the_picture_has_the_maps_that_its_answer_rests_on(tmp_path, finder, man, changes, sources, silent):
     from hashformer.config import load_config
     from hashformer.detector import Detector
     from hashformer.model import HashFormer
     from hashformer.model.weights import save_model
 
+    path = film(tmp_path / "talking.mp4", man[:24], sound=not silent)
     config = load_config("tiny")
-    config = config.model_copy(update={"model": config.model.model_copy(update={"where_head": True})})
-    save_model(tmp_path / "where.safetensors", HashFormer(config.model), config=config, trained=False)
-    with Detector(tmp_path / "where.safetensors") as detector:
-        (clip,) = explain(detector, talking, n_clips=1).suspect_clips
-    assert [one.source for one in clip.maps if one.stream == "video"] == ["attention", "where"]
+    config = config.model_copy(update={"model": config.model.model_copy(update=changes)})
+    save_model(tmp_path / "maps.safetensors", HashFormer(config.model), config=config, trained=False)
+    with Detector(tmp_path / "maps.safetensors") as detector:
+        (clip,) = explain(detector, path, n_clips=1).suspect_clips
+    assert [one.source for one in clip.maps if one.stream == "video"] == sources
+    assert any(one.stream == "audio" for one in clip.maps) != silent
 
 
 def test_every_picture_is_a_picture_and_its_hash_is_its_own(explained):

@@ -62,10 +62,14 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
 
 
 def _heats(looked: Looked, name: str, places: Places) -> dict[str, Tensor]:
-    """By source: `attention`, 1 at its hottest place; `where` and `traces`, the mean probability at each place."""
-    present = looked.output.token_present[name][0]
-    flow = places.gather(looked.relevance[name], present)
-    heats = {"attention": flow / flow.max().clamp(min=torch.finfo(flow.dtype).tiny)}
+    """By source: `attention`, 1 at its hottest place; `where` and `traces`, the mean probability at each place.
+
+    There is no `attention` to a picture that is judged by its traces: no score rests on it.
+    """
+    present, heats = looked.output.token_present[name][0], {}
+    if name != "video" or looked.output.seen is None:
+        flow = places.gather(looked.relevance[name], present)
+        heats["attention"] = flow / flow.max().clamp(min=torch.finfo(flow.dtype).tiny)
     if name == "video" and looked.output.where is not None:
         heats["where"] = places.gather(torch.sigmoid(looked.output.where[0].float()), present)
     if name == "video" and looked.output.seen is not None:
