@@ -72,8 +72,8 @@ def test_what_more_can_be_judged_does_not_make_a_clip_more_suspect():
         logits = {part: float(RNG.normal(2 * label - 1, 1)) for part, label in parts.items()}
         truth = {**{part: float(label) for part, label in parts.items()}, "overall": float(any(parts.values()))}
         clips.append(judged(i, 0, 0.0)._replace(logits={**logits, "overall": 0.0}, labels=truth))
-    fitted = calibrate(clips, 0.5, by_parts=True)
-    assert set(fitted.by_parts) == {"video", "audio", "video+audio+sync"} | {"audio+sync"}
+    fitted = calibrate(clips, 0.5, of_parts=True)
+    assert set(fitted.among_real) == {"video", "audio", "sync"}
 
     def mean_real(heads):
         real = [clip for clip in clips if clip.labels["overall"] == 0]
@@ -96,7 +96,7 @@ def test_a_part_whose_own_forgeries_are_hard_to_tell_counts_no_less():
         audio = float(RNG.normal(0, 2)) + 6.0 * (i % 2)
         clip = judged(i, i % 2, 0.0, kind="puppet" if i % 2 else "")
         clips.append(clip._replace(logits={"video": video, "audio": audio, "sync": 0.0, "overall": 0.0}))
-    fitted = calibrate(clips, 0.5, by_parts=True)
+    fitted = calibrate(clips, 0.5, of_parts=True)
     assert fitted.among_real["video"].scale == pytest.approx(5, rel=0.1)
     assert fitted.among_real["audio"].scale == pytest.approx(0.5, rel=0.1)
     assert "sync" not in fitted.among_real  # no spread to measure by
@@ -108,6 +108,13 @@ def test_a_part_whose_own_forgeries_are_hard_to_tell_counts_no_less():
     # Four spreads above real clips are as suspect in either.
     assert score(0.8, 0.0) == pytest.approx(score(0.0, 8.0), abs=0.03)
     assert score(0.8, 0.0) > score(0.0, 0.0) + 0.1
+
+
+def test_without_fakes_the_overall_logit_is_that_of_the_network():
+    clips = [judged(i, 0, float(RNG.normal())) for i in range(50)]
+    fitted = calibrate(clips, 0.5, of_parts=True)
+    assert fitted.among_real == {}
+    assert (fitted.overall.scale, fitted.overall.bias) == (1, 0)
 
 
 def test_sound_that_does_not_fit_is_taken_for_rare():

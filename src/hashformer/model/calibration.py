@@ -21,10 +21,10 @@ class HeadCalibration(Settings):
 class Calibration(Settings):
     """Calibration of every head of `types.HEADS`; the identity unless it was fitted.
 
-    With `by_parts`, the overall score is not that of the network's own `overall` logit: it is made of the other
-    heads' logits, each in standard deviations above the mean of real clips (`among_real`), their soft maximum,
-    calibrated for each set of heads that could judge, such as `video` or `video+audio+sync`. A clip with more that can
-    be judged is then not more suspect for it, and a head whose own forgeries were hard to tell counts no less.
+    With `among_real`, the overall score is not that of the network's own `overall` logit: it is made of the other
+    heads' logits, each in standard deviations above the mean of real clips, and their soft maximum is what is
+    calibrated. So a head counts by how unusual its answer is, not by how well it tells the forgeries that it was
+    calibrated on.
 
     `thresholds` says from which score on a file counts as fake, by the share of real files that then do so
     too, as text: `0.01`, `0.05`, `0.1`. Empty unless they were measured. One above 1 says that there were too
@@ -36,7 +36,6 @@ class Calibration(Settings):
     audio: HeadCalibration = HeadCalibration()
     sync: HeadCalibration = HeadCalibration()
     among_real: dict[str, HeadCalibration] = Field(default_factory=dict)
-    by_parts: dict[str, HeadCalibration] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
 
     def head(self, name: str) -> HeadCalibration:
@@ -61,18 +60,10 @@ def calibrated_logits(
         calibration: From logits to P(fake).
     """
     found = {head: _moved(logit.float(), calibration.head(head)) for head, logit in logits.items()}
-    if calibration.by_parts:
-        found["overall"] = _of_parts(logits, valid, calibration)
+    if calibration.among_real:
+        whole = largest_among_real(logits, valid, calibration.among_real)
+        found["overall"] = _moved(whole, calibration.overall)
     return {head: torch.where(valid[head], torch.sigmoid(logit), float("nan")) for head, logit in found.items()}
-
-
-def _of_parts(logits: Mapping[str, Tensor], valid: Mapping[str, Tensor], calibration: Calibration) -> Tensor:
-    whole = largest_among_real(logits, valid, calibration.among_real)
-    result = _moved(whole, calibration.overall)
-    for name, fit in calibration.by_parts.items():
-        here = torch.stack([valid[part] == (part in name.split("+")) for part in PARTS]).all(0)
-        result = torch.where(here, _moved(whole, fit), result)
-    return result
 
 
 def largest_among_real(

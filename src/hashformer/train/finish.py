@@ -20,7 +20,7 @@ from hashformer.model.calibration import Calibration, HeadCalibration, largest_a
 from hashformer.model.heads import PARTS
 from hashformer.model.weights import save_model
 from hashformer.train.by_kind import KindAuc
-from hashformer.train.scores import JudgedClip, file_label, file_table, known, known_clips
+from hashformer.train.scores import JudgedClip, file_table, known, known_clips
 from hashformer.types import HEADS
 from hashformer.version import __version__
 
@@ -56,11 +56,9 @@ FAKE_SHARES = {"sync": 0.1}
 
 Few forgeries shift or swap a sound, those that move lips make them fit, and remuxing puts genuine sound out of step.
 """
-SETS_OF_PARTS = (("video",), ("audio",), ("sync",), ("video", "audio", "sync"), ("audio", "sync"))
-"""Which heads may have judged a clip: picture alone, sound alone, landmarks with sound, and so on."""
 
 
-def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bool = False) -> Calibration:
+def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, of_parts: bool = False) -> Calibration:
     """Fit every head on clips, then thresholds on the files that they make up.
 
     Scores are fitted as if real and fake were equally frequent: a validation split with every kind of forgery holds
@@ -71,7 +69,7 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bo
     Args:
         clips: Of the validation split, before calibration.
         pool_fraction: Share of a file's highest clips that its score averages.
-        by_parts: The overall score is made of the other heads': see `Calibration`.
+        of_parts: The overall score is made of the other heads': see `Calibration.among_real`.
     """
     heads: dict[str, HeadCalibration] = {}
     for head in HEADS:
@@ -86,9 +84,10 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, by_parts: bo
                 sum(labels),
             )
     fitted = Calibration.model_validate(heads)
-    if by_parts:
-        among_real = _among_real(clips)
-        fitted = fitted.model_copy(update={"among_real": among_real, "by_parts": _by_parts(clips, among_real)})
+    among_real = _among_real(clips) if of_parts else {}
+    overall = _of_parts(clips, among_real) if among_real else None
+    if overall is not None:
+        fitted = fitted.model_copy(update={"among_real": among_real, "overall": overall})
     labels, scores = known(file_table(clips, pool_fraction, fitted), "overall")
     reals = [score for label, score in zip(labels, scores, strict=True) if label == 0]
     if not reals:
@@ -113,26 +112,15 @@ def _among_real(clips: Sequence[JudgedClip]) -> dict[str, HeadCalibration]:
     return found
 
 
-def _by_parts(clips: Sequence[JudgedClip], among_real: Mapping[str, HeadCalibration]) -> dict[str, HeadCalibration]:
-    """Fit the largest answer of each set of heads to whether one of what they judge is fake.
-
-    Every clip that has all of a set counts for it, whatever else it has: the same people with and without sound.
-    """
-    found = {}
-    for parts in SETS_OF_PARTS:
-        having = [clip for clip in clips if clip.logits.keys() >= set(parts)]
-        labels = [file_label([clip.labels[part] for part in parts]) for clip in having]
-        told = [i for i, label in enumerate(labels) if not math.isnan(label)]
-        truth = [int(labels[i]) for i in told]
-        if not 0 < sum(truth) < len(truth):
-            continue
-        nothing = torch.zeros(len(told))
-        logits = dict.fromkeys(PARTS, nothing)
-        for part in parts:
-            logits[part] = torch.tensor([having[i].logits[part] for i in told])
-        valid = {part: torch.full((len(told),), part in parts) for part in PARTS}
-        found["+".join(parts)] = fit(truth, largest_among_real(logits, valid, among_real).tolist(), fake_share=0.5)
-    return found
+def _of_parts(clips: Sequence[JudgedClip], among_real: Mapping[str, HeadCalibration]) -> HeadCalibration | None:
+    """Fit the parts' soft maximum to whether a clip is fake; None if the clips hold one class only."""
+    told = [clip for clip in clips if not math.isnan(clip.labels["overall"]) and clip.logits.keys() & set(PARTS)]
+    labels = [int(clip.labels["overall"]) for clip in told]
+    if not 0 < sum(labels) < len(labels):
+        return None
+    logits = {part: torch.tensor([clip.logits.get(part, 0.0) for clip in told]) for part in PARTS}
+    valid = {part: torch.tensor([part in clip.logits for clip in told]) for part in PARTS}
+    return fit(labels, largest_among_real(logits, valid, among_real).tolist(), fake_share=0.5)
 
 
 def load_average(checkpoint: Path, model: HashFormer) -> int:

@@ -247,7 +247,7 @@ def _finish(module: TrainModule, data: TrainData, places: Places, machines: Mach
         )
         judge.validate(module, datamodule=data, verbose=False)
         pool_fraction = config.config.timeline.pool_fraction
-        calibration = calibrate(module.judged, pool_fraction, by_parts=config.config.model.evidence)
+        calibration = calibrate(module.judged, pool_fraction, of_parts=config.config.model.evidence)
         files = file_table(module.judged, pool_fraction, calibration)
         metrics = validation_metrics(module.judged, files)
         by_kind = auc_by_kind(files, data.val_rows)
