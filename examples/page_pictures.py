@@ -11,18 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from hashformer.assets import SAMPLE_CLIP, asset_path
+from hashformer.assets import DEMO_CLIP, asset_path
 from hashformer.errors import SetupError
-from hashformer.media.video import frames
-from hashformer.media.writer import write_video
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
-FPS, RATE_HZ = 30, 16_000
 PATIENCE_MS = 600_000
 WIDE, PHONE = {"width": 1000, "height": 1320}, {"width": 390, "height": 844}
 SHOTS: dict[str, dict[str, Any]] = {
@@ -30,16 +26,6 @@ SHOTS: dict[str, dict[str, Any]] = {
     "page-dark": {"viewport": WIDE, "color_scheme": "dark"},
     "page-phone": {"viewport": PHONE, "device_scale_factor": 1.5},
 }
-
-
-def make_clip(path: Path) -> None:
-    """The sample clip with a hum of syllables, so that there is sound to judge."""
-    pictures = [frame.rgb for frame in frames(asset_path(SAMPLE_CLIP), fps=FPS) if frame.rgb is not None]
-    times = np.arange(len(pictures) * RATE_HZ // FPS) / RATE_HZ
-    hum = sum(np.sin(2 * np.pi * 130 * k * times) / k for k in range(1, 12))
-    write_video(
-        path, pictures, fps=FPS, waveform=(0.1 * hum * (0.6 + 0.4 * np.sin(8 * np.pi * times))).astype(np.float32)
-    )
 
 
 @contextmanager
@@ -81,7 +67,7 @@ def main(checkpoint: str = "small") -> None:
         raise SetupError("there is no Chromium. As root: apt-get install -y chromium")
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, "interview.mp4")
-        make_clip(clip)
+        shutil.copyfile(asset_path(DEMO_CLIP), clip)
         with service(Path(folder, "work"), checkpoint) as address, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
             for name, options in SHOTS.items():
