@@ -7,7 +7,6 @@ from pydantic import Field
 from torch import Tensor
 
 from hashformer.config.base import Settings
-from hashformer.model.heads import PARTS, largest_part
 from hashformer.types import ModelOutput
 
 
@@ -18,13 +17,19 @@ class HeadCalibration(Settings):
     bias: float = 0.0
 
 
+class PartCalibration(HeadCalibration):
+    """One part of the overall score: scale · logit + bias is its spreads above real clips, and `weight` its say."""
+
+    weight: float = Field(1.0, gt=0)
+
+
 class Calibration(Settings):
     """Calibration of every head of `types.HEADS`; the identity unless it was fitted.
 
     With `among_real`, the overall score is not that of the network's own `overall` logit: it is made of the other
-    heads' logits, each in standard deviations above the mean of real clips, and their soft maximum is what is
-    calibrated. So a head counts by how unusual its answer is, not by how well it tells the forgeries that it was
-    calibrated on.
+    heads' logits, each in standard deviations above the mean of real clips, put together by Stouffer's method, and
+    that is what `overall` calibrates. So a head counts by how unusual its answer is, not by how well it tells the
+    forgeries that it was calibrated on, and a clip of which more can be judged is not more suspect for it.
 
     `thresholds` says from which score on a file counts as fake, by the share of real files that then do so
     too, as text: `0.01`, `0.05`, `0.1`. Empty unless they were measured. One above 1 says that there were too
@@ -35,7 +40,7 @@ class Calibration(Settings):
     video: HeadCalibration = HeadCalibration()
     audio: HeadCalibration = HeadCalibration()
     sync: HeadCalibration = HeadCalibration()
-    among_real: dict[str, HeadCalibration] = Field(default_factory=dict)
+    among_real: dict[str, PartCalibration] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
 
     def head(self, name: str) -> HeadCalibration:
@@ -61,17 +66,26 @@ def calibrated_logits(
     """
     found = {head: _moved(logit.float(), calibration.head(head)) for head, logit in logits.items()}
     if calibration.among_real:
-        whole = largest_among_real(logits, valid, calibration.among_real)
-        found["overall"] = _moved(whole, calibration.overall)
+        found["overall"] = _moved(put_together(logits, valid, calibration.among_real), calibration.overall)
     return {head: torch.where(valid[head], torch.sigmoid(logit), float("nan")) for head, logit in found.items()}
 
 
-def largest_among_real(
-    logits: Mapping[str, Tensor], valid: Mapping[str, Tensor], among_real: Mapping[str, HeadCalibration]
+def put_together(
+    logits: Mapping[str, Tensor], valid: Mapping[str, Tensor], among_real: Mapping[str, PartCalibration]
 ) -> Tensor:
-    """Soft maximum of the parts' logits, each moved to where real clips lie, (B,)."""
-    same = HeadCalibration()
-    return largest_part({part: _moved(logits[part].float(), among_real.get(part, same)) for part in PARTS}, valid)
+    """Spreads above real clips of all parts that could judge, (B,); 0 where none could.
+
+    The weighted sum of the parts' spreads, over the root of the sum of squared weights: among real clips, whose parts
+    err by themselves, it has a spread of 1 whatever parts there are.
+
+    Source: Stouffer et al., The American Soldier (1949), volume 1, page 45; weights: Lipták (1958).
+    """
+    total = squares = torch.zeros_like(logits["overall"], dtype=torch.float32)
+    for part, fit in among_real.items():
+        here = valid[part].float() * fit.weight
+        total = total + here * _moved(logits[part].float(), fit)
+        squares = squares + here.square()
+    return total / squares.sqrt().clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def _moved(logit: Tensor, fit: HeadCalibration) -> Tensor:

@@ -16,7 +16,7 @@ from hashformer.config.train import TrainConfig
 from hashformer.errors import TrainError
 from hashformer.evaluate.calibrate import fit, thresholds
 from hashformer.model import HashFormer
-from hashformer.model.calibration import Calibration, HeadCalibration, largest_among_real
+from hashformer.model.calibration import Calibration, HeadCalibration, PartCalibration, put_together
 from hashformer.model.heads import PARTS
 from hashformer.model.weights import save_model
 from hashformer.train.by_kind import KindAuc
@@ -56,6 +56,8 @@ FAKE_SHARES = {"sync": 0.1}
 
 Few forgeries shift or swap a sound, those that move lips make them fit, and remuxing puts genuine sound out of step.
 """
+WEIGHTS = {"sync": 0.3}
+"""How much a part's answer counts in the overall score, where not as much as the others'."""
 
 
 def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, of_parts: bool = False) -> Calibration:
@@ -96,8 +98,8 @@ def calibrate(clips: Sequence[JudgedClip], pool_fraction: float, *, of_parts: bo
     return fitted.model_copy(update={"thresholds": {f"{fpr:g}": limit for fpr, limit in limits.items()}})
 
 
-def _among_real(clips: Sequence[JudgedClip]) -> dict[str, HeadCalibration]:
-    """Move each part's logit to a mean of 0 and a standard deviation of 1 among real clips; rare fakes lie lower.
+def _among_real(clips: Sequence[JudgedClip]) -> dict[str, PartCalibration]:
+    """Move each part's logit to a mean of 0 and a standard deviation of 1 among real clips.
 
     How well a head tells the forgeries of the split has no say in it: they are made here, and others are otherwise.
     """
@@ -106,21 +108,20 @@ def _among_real(clips: Sequence[JudgedClip]) -> dict[str, HeadCalibration]:
         labels, logits = known_clips(clips, part)
         reals = np.array([logit for label, logit in zip(labels, logits, strict=True) if label == 0])
         if len(reals) > 1 and reals.std() > 0:
-            share = FAKE_SHARES.get(part, 0.5)
-            bias = -reals.mean() / reals.std() + math.log(share / (1 - share))
-            found[part] = HeadCalibration(scale=float(1 / reals.std()), bias=float(bias))
+            scale, bias = 1 / reals.std(), -reals.mean() / reals.std()
+            found[part] = PartCalibration(scale=float(scale), bias=float(bias), weight=WEIGHTS.get(part, 1.0))
     return found
 
 
-def _of_parts(clips: Sequence[JudgedClip], among_real: Mapping[str, HeadCalibration]) -> HeadCalibration | None:
-    """Fit the parts' soft maximum to whether a clip is fake; None if the clips hold one class only."""
-    told = [clip for clip in clips if not math.isnan(clip.labels["overall"]) and clip.logits.keys() & set(PARTS)]
+def _of_parts(clips: Sequence[JudgedClip], among_real: Mapping[str, PartCalibration]) -> HeadCalibration | None:
+    """Fit all parts put together to whether a clip is fake; None if the clips hold one class only."""
+    told = [clip for clip in clips if not math.isnan(clip.labels["overall"]) and clip.logits.keys() & among_real.keys()]
     labels = [int(clip.labels["overall"]) for clip in told]
     if not 0 < sum(labels) < len(labels):
         return None
-    logits = {part: torch.tensor([clip.logits.get(part, 0.0) for clip in told]) for part in PARTS}
+    logits = {head: torch.tensor([clip.logits.get(head, 0.0) for clip in told]) for head in HEADS}
     valid = {part: torch.tensor([part in clip.logits for clip in told]) for part in PARTS}
-    return fit(labels, largest_among_real(logits, valid, among_real).tolist(), fake_share=0.5)
+    return fit(labels, put_together(logits, valid, among_real).tolist(), fake_share=0.5)
 
 
 def load_average(checkpoint: Path, model: HashFormer) -> int:
