@@ -28,8 +28,8 @@ SHIFT_FRAMES = 45
 RIGID = [33, 133, 362, 263, 168, 6, 10, 234, 454]
 MOUTH = [50, 205, 206, 207, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 427, 426, 425, 280, 4]
 CHEEKS = (234, 454)
-DRAWN_PX = 64
-"""Width of the face that the forged mouth is drawn for."""
+DRAWN_PX = 40
+"""Width of the face that the forged mouth is drawn for. It is a coarse forgery; finer ones score lower."""
 RGB = NDArray[np.uint8]
 
 
