@@ -72,7 +72,7 @@ def verdict(file: Detection, threshold: float) -> Verdict:
         return Verdict(
             "unknown",
             "Cannot tell",
-            f"It leans towards fake, but stays below the threshold: too many real files score as high. {_OPINION}",
+            f"It is above one half and below the threshold: too many real files score as high. {_OPINION}",
         )
     return Verdict(
         "clear",
