@@ -82,9 +82,8 @@ def put_together(
     """
     total = squares = torch.zeros_like(logits["overall"], dtype=torch.float32)
     for part, fit in among_real.items():
-        here = valid[part].float() * fit.weight
-        total = total + here * _moved(logits[part].float(), fit)
-        squares = squares + here.square()
+        total = total + fit.weight * torch.where(valid[part], _moved(logits[part].float(), fit), 0.0)
+        squares = squares + fit.weight**2 * valid[part].float()
     return total / squares.sqrt().clamp(min=torch.finfo(torch.float32).tiny)
 
 
