@@ -21,6 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from films import talking
 
 from hashformer.system import keep_freed_memory, share_cores
@@ -184,7 +185,7 @@ def _summary(entry: Timed, first: Timed) -> dict[str, Any]:
         "variant": asdict(entry.variant),
         "name": entry.variant.name,
         "median_s": {name: statistics.median(run[name] for run in entry.runs) for name in names},
-        "quartiles_s": statistics.quantiles([run["all"] for run in entry.runs], n=4)[::2],
+        "quartiles_s": np.quantile([run["all"] for run in entry.runs], (0.25, 0.75)).tolist(),
         "speed": statistics.median(ratios),
         "runs": entry.runs,
     }

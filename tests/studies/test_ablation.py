@@ -54,17 +54,31 @@ def weights(path, **model):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_fits_the_recipe_and_changes_what_it_says(name):
-    variant, full = VARIANTS[name], load_recipe("base", "finetune").model_dump()
-    changed = load_recipe("base", "finetune", variant.changes).model_dump()
-    assert (changed != full) == bool(variant.changes)
-    assert bool(variant.changes) or name in {FULL, "without_pretraining"}
+    full = load_recipe("base", "finetune")
+    changes = VARIANTS[name].over(full.config.model.modalities)
+    changed = load_recipe("base", "finetune", changes)
+    assert (changed.model_dump() != full.model_dump()) == bool(changes)
+    assert bool(changes) or name in {FULL, "without_pretraining"}
 
 
-@pytest.mark.parametrize("recipe", ["tiny", "small", "small-short", "small-sync", "base"])
+@pytest.mark.parametrize("recipe", ["tiny", "small", "small-short", "small-sync", "ablation", "base"])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_of_every_recipe_is_a_network(name, recipe):
-    model = load_recipe(recipe, "finetune", VARIANTS[name].changes).config.model
+    streams = load_recipe(recipe, "finetune").config.model.modalities
+    model = load_recipe(recipe, "finetune", VARIANTS[name].over(streams)).config.model
     assert model.lip_sync == 0 or "landmarks" in model.modalities
+    assert set(streams) - set(model.modalities) == ({"landmarks"} if name == "without_landmarks" else set())
+
+
+def test_the_ablation_recipe_has_every_part_on():
+    run = load_recipe("ablation", "finetune")
+    for name, variant in VARIANTS.items():
+        if changes := variant.over(run.config.model.modalities):
+            assert load_recipe("ablation", "finetune", changes) != run, name
+    assert run.losses.contrast_intra
+    assert run.losses.contrast_inter
+    assert run.losses.distill_masked
+    assert run.losses.distill_cross
 
 
 def test_variants_are_trained_or_taken_and_compared_with_the_whole(corpus, tmp_path):
@@ -83,6 +97,12 @@ def test_variants_are_trained_or_taken_and_compared_with_the_whole(corpus, tmp_p
     for name in names[1:]:
         gap = found[name]["against_full"]["video_auc"]["difference"]
         assert gap == pytest.approx(found[name]["auc"]["value"] - found[FULL]["auc"]["value"])
+    heads = {name: found[name]["heads"] for name in names}
+    assert [set(heads[name]) for name in names] == [{"audio"}] * 3  # the files are sound alone
+    assert "against_full" not in heads[FULL]["audio"]
+    for name in names[1:]:
+        gap = heads[name]["audio"]["against_full"]["video_auc"]["difference"]
+        assert gap == pytest.approx(heads[name]["audio"]["auc"]["value"] - heads[FULL]["audio"]["auc"]["value"])
 
 
 def test_a_variant_that_fails_costs_itself_alone(corpus, tmp_path):

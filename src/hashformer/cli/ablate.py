@@ -88,9 +88,9 @@ def _trainer(
 
     def train(name: str, variant: "Variant") -> Path:
         whole = list(changes or [])
-        if variant.changes and load_recipe(recipe, "finetune", [*whole, *variant.changes]) == load_recipe(
-            recipe, "finetune", whole
-        ):
+        full = load_recipe(recipe, "finetune", whole)
+        part = variant.over(full.config.model.modalities)
+        if part and load_recipe(recipe, "finetune", [*whole, *part]) == full:
             raise ConfigError(
                 f"{name}: recipe {recipe} has this off already. Switch it on with --set, or leave the variant out."
             )
@@ -102,7 +102,7 @@ def _trainer(
                 manifest=manifest,
                 log_dir=log_dir,
                 recipe=recipe,
-                changes=[*whole, *variant.changes],
+                changes=[*whole, *part],
                 batch_size=None,
                 load_from=load_from if variant.pretrained else None,
                 resume=True,
@@ -124,10 +124,17 @@ def _trainer(
 def _show(variants: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False)
     table = Table(title="the method without each of its parts, by video", caption="difference: DeLong's test")
-    for heading in ("variant", "AUC", "difference from full", "p"):
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
+    for heading in ("variant", "head", "AUC", "difference from full", "p"):
+        table.add_column(heading, justify="left" if heading in {"variant", "head"} else "right")
     for name, cell in variants.items():
-        table.add_row(name, *_row(cell))
+        if "error" in cell:
+            table.add_row(name, "", "failed", "", "")
+        elif "auc" in cell:
+            table.add_row(name, "overall", *_row(cell))
+            for head, found in cell["heads"].items():
+                table.add_row("", head, *_row(found))
+        else:
+            table.add_row(name, "", "nothing scored", "", "")
     console.print(table)
     for name, cell in variants.items():
         if "error" in cell:
@@ -135,8 +142,6 @@ def _show(variants: dict[str, Any]) -> None:
 
 
 def _row(cell: dict[str, Any]) -> tuple[str, str, str]:
-    if "auc" not in cell:
-        return "failed" if "error" in cell else "", "", ""
     auc = cell["auc"]
     ends = "" if auc["low"] is None else f" ({auc['low']:.3f}–{auc['high']:.3f})"
     value = "undefined" if auc["value"] is None else f"{auc['value']:.3f}{ends}"

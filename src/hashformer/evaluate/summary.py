@@ -121,20 +121,21 @@ def _share(mask: "np.ndarray") -> float | None:
     return float(mask.mean()) if len(mask) else None
 
 
-def compare(table: pa.Table, other: Path, *, how: Resampling | None = None) -> Metrics:
+def compare(table: pa.Table, other: Path, *, how: Resampling | None = None, head: str = "overall") -> Metrics:
     """DeLong's test of this table's files against another table's, on those that both scored.
 
     Args:
         table: The one.
         other: Path of the other, of the same manifest.
         how: Of the interval by person.
+        head: Whose scores.
 
     Raises:
         EvaluationError: If the other is no score table, or labels one of the files otherwise.
     """
     how = how or Resampling()
     theirs, notes = read_table(other)
-    ours, others = (_by_path(view(part, "file").usable) for part in (table, theirs))
+    ours, others = (_by_path(view(part, "file", head).usable) for part in (table, theirs))
     both = sorted(ours.keys() & others.keys())
     if wrong := [path for path in both if ours[path][0] != others[path][0]]:
         raise EvaluationError(f"{other}: labels {len(wrong)} files otherwise, {wrong[0]} for one. Score one manifest.")

@@ -5,14 +5,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hashformer.config.model import StreamName
 from hashformer.errors import EvaluationError, HashFormerError
-from hashformer.evaluate.measure import Resampling
+from hashformer.evaluate.measure import Resampling, measure
 from hashformer.evaluate.scoring import Advance, score_manifest
 from hashformer.evaluate.summary import compare
 from hashformer.evaluate.table import read_table
+from hashformer.evaluate.view import view
 from hashformer.studies.transfer import Cell, Target, video_metrics
+from hashformer.types import HEADS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FULL = "full"
 
 
@@ -23,12 +26,21 @@ class Variant:
     Attributes:
         meaning: What is off.
         changes: `key=value` over the recipe, as `hashformer train --set` takes them.
+        stream: The stream that is left out of those of the recipe.
         pretrained: Whether training starts from the weights given for it.
     """
 
     meaning: str
     changes: tuple[str, ...] = ()
+    stream: StreamName | None = None
     pretrained: bool = True
+
+    def over(self, modalities: Sequence[str]) -> tuple[str, ...]:
+        """All its changes of a recipe that reads these streams."""
+        if self.stream is None:
+            return self.changes
+        rest = ", ".join(name for name in modalities if name != self.stream)
+        return (f"config.model.modalities=[{rest}]", *self.changes)
 
 
 VARIANTS: dict[str, Variant] = {
@@ -38,7 +50,8 @@ VARIANTS: dict[str, Variant] = {
     "without_distillation": Variant("no self-distillation", ("losses.distill_loss_weight=0",)),
     "without_landmarks": Variant(
         "no landmarks, and no comparison of lips and sound, which reads them",
-        ("config.model.modalities=[audio, video]", "config.model.lip_sync=0", "losses.lag_loss_weight=0"),
+        ("config.model.lip_sync=0", "losses.lag_loss_weight=0"),
+        stream="landmarks",
     ),
     "without_pretraining": Variant("from fresh weights", pretrained=False),
     "without_hashing": Variant("real-valued embeddings in place of codes", ("config.model.hashing=false",)),
@@ -76,8 +89,9 @@ def ablate(  # noqa: PLR0913 -- each is one plain property of the study
         advance: Gives for a variant's name what to tell of its progress.
 
     Returns:
-        `variants[name]`: what is off, metrics by video, and `against_full`, DeLong's test of the difference.
-        A variant that cannot be trained or loaded has `error` in their place.
+        `variants[name]`: what is off, metrics by video, and `against_full`, DeLong's test of the difference;
+        the same of each other head that the files have labels for in `heads`. A variant that cannot be trained or
+        loaded has `error` in their place.
 
     Raises:
         EvaluationError: If a name is not known.
@@ -108,15 +122,26 @@ def ablate(  # noqa: PLR0913 -- each is one plain property of the study
             continue
         if table is not None:
             tables[name] = table
-            cells[name] |= video_metrics(table, how)
+            cells[name] |= {**video_metrics(table, how), "heads": _by_head(table, how)}
     _against_full(cells, tables, how)
     settings = {"split": split, "limit": limit, "intervals": asdict(how)}
     return {"schema_version": SCHEMA_VERSION, **settings, "variants": cells}
+
+
+def _by_head(table: Path, how: Resampling) -> dict[str, Cell]:
+    """AUC of the heads that answer for single parts, where there are files of both labels."""
+    rows, _ = read_table(table)
+    found = {head: measure(view(rows, "file", head), how, metrics=("auc",)) for head in HEADS if head != "overall"}
+    return {head: dict(values) for head, values in found.items() if values["auc"]["value"] is not None}
 
 
 def _against_full(cells: Mapping[str, Cell], tables: Mapping[str, Path], how: Resampling) -> None:
     if FULL not in tables:
         return
     for name, path in tables.items():
-        if name != FULL:
-            cells[name]["against_full"] = compare(read_table(path)[0], tables[FULL], how=how)
+        if name == FULL:
+            continue
+        rows, _ = read_table(path)
+        cells[name]["against_full"] = compare(rows, tables[FULL], how=how)
+        for head in cells[name]["heads"].keys() & cells[FULL]["heads"].keys():
+            cells[name]["heads"][head]["against_full"] = compare(rows, tables[FULL], how=how, head=head)
