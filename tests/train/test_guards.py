@@ -1,5 +1,7 @@
 """A run that cannot go on says where, on what, and leaves the batch behind."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from hashformer.errors import TrainError
 from hashformer.train.callbacks import is_out_of_memory
 from hashformer.train.module import TrainModule
 from hashformer.train.plain import read_batch
-from noise_data import NoiseData, noise_run
+from noise_data import Loader, NoiseData, noise_run
 
 STEPS = ("run.steps=4", "run.steps_per_epoch=4")
 
@@ -58,3 +60,23 @@ def test_a_validation_without_real_files_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(NoiseData, "val_dataloader", fakes)
     with pytest.raises(TrainError, match="holds no real or no fake file"):
         noise_run(tmp_path, "run.steps=1", "run.steps_per_epoch=1")
+
+
+def test_clips_without_what_the_network_reads_are_judged_by_no_head(tmp_path, monkeypatch):
+    def silent_first(self):
+        batches = list(iter(given(self)))
+        here = {name: mask for name, mask in batches[0].packed.present.items() if name != "audio"}
+        batches[0] = replace(batches[0], packed=replace(batches[0].packed, audio=None, present=here))
+        return Loader(len(batches), lambda i: batches[i])
+
+    def kept(self):
+        seen.append({clip.window.first_frame // 8 for clip in self.judged if clip.logits})
+        return ended(self)
+
+    given, ended, seen = NoiseData.val_dataloader, TrainModule.on_validation_epoch_end, []
+    monkeypatch.setattr(TrainModule, "on_validation_epoch_end", kept)
+    monkeypatch.setattr(NoiseData, "val_dataloader", silent_first)
+    sound_alone = ("config.model.modalities=[audio]", "run.steps=1", "run.steps_per_epoch=1")
+    done = noise_run(tmp_path, *sound_alone)
+    assert done.weights.is_file()
+    assert seen[0] == {number for number in range(10_004, 10_016) if number % 3}  # every third has no sound

@@ -168,8 +168,11 @@ class TrainModule(pl.LightningModule):
     def validation_step(self, batch: Loaded, batch_idx: int) -> None:
         """Judge clips, or measure the loss on them where there are no labels."""
         if self.stage.labelled:
+            shown = batch.batch
+            if all(getattr(shown, name) is None for name in self.objective.model.specs):
+                return  # no head can judge one of its clips, as none could judge such a clip among others
             with self._autocast():
-                output = self.objective.model(batch.batch)
+                output = self.objective.model(shown)
             self.judged += judged_clips(output, batch)
             return
         seed = step_seed(self.config.run.seed, batch_idx)
