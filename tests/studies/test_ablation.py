@@ -94,6 +94,7 @@ def test_variants_are_trained_or_taken_and_compared_with_the_whole(corpus, tmp_p
     assert asked == [(FULL, ()), ("without_hashing", ("config.model.hashing=false",))]
     assert [found[name]["auc"]["n"] for name in names] == [6, 6, 6]
     assert "against_full" not in found[FULL]
+    assert found["without_hashing"]["changes"] == ["config.model.hashing=false"]
     for name in names[1:]:
         gap = found[name]["against_full"]["video_auc"]["difference"]
         assert gap == pytest.approx(found[name]["auc"]["value"] - found[FULL]["auc"]["value"])

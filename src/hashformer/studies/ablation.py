@@ -42,6 +42,10 @@ class Variant:
         rest = ", ".join(name for name in modalities if name != self.stream)
         return (f"config.model.modalities=[{rest}]", *self.changes)
 
+    def told(self) -> Cell:
+        """What is off, for the study's record."""
+        return {"meaning": self.meaning, "changes": list(self.changes), "stream": self.stream}
+
 
 VARIANTS: dict[str, Variant] = {
     FULL: Variant("the method as it is"),
@@ -97,15 +101,12 @@ def ablate(  # noqa: PLR0913 -- each is one plain property of the study
         EvaluationError: If a name is not known.
     """
     given, how = given or {}, how or Resampling()
-    if unknown := [name for name in [*names, *given] if name not in VARIANTS]:
-        raise EvaluationError(f"no variant is called {unknown[0]!r}; known: {', '.join(VARIANTS)}")
-    cells: dict[str, Cell] = {}
+    _check_names([*names, *given])
+    cells: dict[str, Cell] = {name: VARIANTS[name].told() for name in names}
     tables: dict[str, Path] = {}
     for name in names:
-        variant = VARIANTS[name]
-        cells[name] = {"meaning": variant.meaning, "changes": list(variant.changes)}
         try:
-            weights = given.get(name) or str(train(name, variant))
+            weights = given.get(name) or str(train(name, VARIANTS[name]))
             table = score_manifest(
                 tested.rows,
                 out / name / "scored",
@@ -126,6 +127,11 @@ def ablate(  # noqa: PLR0913 -- each is one plain property of the study
     _against_full(cells, tables, how)
     settings = {"split": split, "limit": limit, "intervals": asdict(how)}
     return {"schema_version": SCHEMA_VERSION, **settings, "variants": cells}
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in VARIANTS]:
+        raise EvaluationError(f"no variant is called {unknown[0]!r}; known: {', '.join(VARIANTS)}")
 
 
 def _by_head(table: Path, how: Resampling) -> dict[str, Cell]:
