@@ -1,5 +1,7 @@
-"""Leaves epochs half-way: run by test_leaving.py in a process of its own, whose errors it reads."""
+"""Leaves epochs half-way, or is killed in one: run by test_leaving.py in a process of its own, whose errors it reads."""
 
+import os
+import signal
 import sys
 
 import numpy as np
@@ -35,6 +37,8 @@ class Endless(IterableDataset):
 def main():
     for _ in range(int(sys.argv[1])):
         for count, _loaded in enumerate(loader_of(Endless(), CollateExamples(FEATURES), batch_size=12, workers=2)):
+            if count == 2 and sys.argv[2:] == ["killed"]:
+                os.kill(os.getpid(), signal.SIGKILL)
             if count == 2:
                 break
 

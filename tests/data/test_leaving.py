@@ -1,5 +1,6 @@
 """An epoch may be left half-way: no worker is aborted, whatever its threads are doing at that moment."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,21 @@ from hashformer.timebase import Window
 from hashformer.types import Clip
 
 
+def leave(*words):
+    """Run the script; ends once its workers ended too, for they hold the pipes that are read here."""
+    words = [sys.executable, str(Path(__file__).with_name("leave_half_way.py")), *words]
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+
+
 @pytest.mark.slow
 def test_leaving_an_epoch_aborts_no_worker():
-    script = Path(__file__).with_name("leave_half_way.py")
-    run = subprocess.run([sys.executable, str(script), "3"], capture_output=True, text=True, timeout=300, check=False)
+    run = leave("3")
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed():
+    assert leave("1", "killed").returncode == -signal.SIGKILL
 
 
 def arrays_in(value):

@@ -1,5 +1,6 @@
 """Labelled clips for training and evaluation, from prepared files."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from hashformer.data.manifest import Row
 from hashformer.data.prepared import check_prepared, prepared_rows
 from hashformer.data.quality import judge
 from hashformer.data.sampling import balanced_weights
+from hashformer.preprocess.processes import end_with_parent
 from hashformer.preprocess.store import read_samples
 from hashformer.types import Clip
 
@@ -205,16 +207,20 @@ def loader_of(
             num_workers=workers,
             collate_fn=collate,
             multiprocessing_context="spawn" if workers else None,
-            worker_init_fn=quiet_worker,
+            worker_init_fn=begin_worker,
             **chosen,
         )
     )
 
 
-def quiet_worker(_: int) -> None:
-    """Let a worker use one thread: there are as many workers as cores."""
+def begin_worker(_: int) -> None:
+    """Let a worker use one thread, as there are as many workers as cores, and end with its parent.
+
+    By itself it would not: what it was about to hand on to a parent that was killed keeps it waiting for ever.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _share_of_this_process() -> tuple[int, int]:
