@@ -1,6 +1,6 @@
 """Clips a second that training gets through: the data alone, the model alone, and both together.
 
-python benchmarks/training.py PREPARED MANIFEST --recipe small small-short --out training.json
+python benchmarks/training.py PREPARED MANIFEST --recipe small small-sync --out training.json
 python benchmarks/training.py PREPARED MANIFEST --recipe small --profile
 
 The three are measured by turns, round after round, on the same draws. The model alone takes batches that were drawn
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prepared", type=Path)
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("--recipe", nargs="+", default=["small", "small-short"])
+    parser.add_argument("--recipe", nargs="+", default=["small", "small-sync"])
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--steps", type=int, default=8, help="of a round")
     parser.add_argument("--rounds", type=int, default=3)

@@ -9,7 +9,6 @@
 #
 # PYTHON            the interpreter that has hashformer (default: python)
 # RECIPE, PRESET    recipe of the training, and the preset that it is made for (default: small, small)
-# SHORT             recipe of a training on shorter clips before it; `none` leaves it out (default: small-short)
 # SYNC              recipe of a training of lips against sound after it; `none` leaves it out (default: small-sync)
 # TRACES            recipe of a training on single frames after those; `none` leaves it out (default: small-traces)
 # SOUND             recipe of a training on synthetic voices after that; `none` leaves it out (default: small-sound)
@@ -105,11 +104,6 @@ if [ "${AUTOENCODER:-1}" != 0 ]; then
     step autoencoder "$out/autoencoder.safetensors" "$hashformer" forge "$out/train.csv" --base_dir "$out/prepared" \
         --train-autoencoder "$out/autoencoder.safetensors" --seed "$seed"
     neural=(--set "forge.autoencoder=$out/autoencoder.safetensors" --set forge.chances.neural_resynthesis=1.5)
-fi
-if [ "${SHORT:-small-short}" != none ]; then
-    step short "$out/short.safetensors" "$hashformer" train "${training[@]}" --recipe "${SHORT:-small-short}" \
-        --log_dir "$out/short" --out "$out/short.safetensors" ${neural[@]+"${neural[@]}"} ${start[@]+"${start[@]}"}
-    start=(--load_from "$out/short.safetensors")
 fi
 trained="$out/train/weights.safetensors"
 step train "$trained" "$hashformer" train "${training[@]}" --recipe "$recipe" --log_dir "$out/train" \

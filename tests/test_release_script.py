@@ -18,7 +18,7 @@ from hashformer.model.weights import load_model, save_model
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 STEPS = [
-    *("manifest", "preprocess", "forge", "train", "train", "train", "train", "train", "train"),
+    *("manifest", "preprocess", "forge", "train", "train", "train", "train", "train"),
     *("validate", "validate", "validate", "baselines", "robustness"),
 ]
 STUB = """#!{python}
@@ -114,19 +114,21 @@ def times(release):
 def test_every_step_once_then_none(release):
     calls = release(SEED="5", TRAIN_OPTIONS="--set run.steps=7")
     assert verbs(calls) == STEPS
-    short, train = (" ".join(calls[k]) for k in (3, 4))
-    assert "--recipe small-short" in short
-    assert "run.steps=7" not in short
-    for call in (short, train):
+    train, sync = (" ".join(calls[k]) for k in (3, 4))
+    assert "--recipe small " in train
+    assert "--recipe small-sync" in sync
+    assert "run.steps=7" not in sync
+    for call in (train, sync):
         assert f"forge.autoencoder={release.out}/autoencoder.safetensors".replace(" ", "") in call.replace(" ", "")
     assert "--resume" in train
     assert "--seed 5" in train
     assert "--set run.steps=7" in train
-    assert train.count("short.safetensors") == 1
+    assert "--load_from" not in train
+    assert "train/weights.safetensors" in sync
     assert "all.csv" not in train
     assert "dev.csv" not in train
     assert times(release) == [
-        *("manifest", "split", "preprocess", "autoencoder", "short", "train", "sync"),
+        *("manifest", "split", "preprocess", "autoencoder", "train", "sync"),
         *(
             "traces",
             "sound",
@@ -141,19 +143,18 @@ def test_every_step_once_then_none(release):
         ),
     ]
     assert release(SEED="5", TRAIN_OPTIONS="--set run.steps=7") == []
-    assert release.told.count("done before") == 17
+    assert release.told.count("done before") == 16
 
 
 def test_a_change_redoes_what_comes_after_it_and_no_more(release):
     release()
-    assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == STEPS[4:]
+    assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == STEPS[3:]
     (release.out / "train" / "weights.safetensors").unlink()
     assert verbs(release(TRAIN_OPTIONS="--set run.steps=7")) == ["train"]
     assert verbs(release(STUB_VERSION="2")) == STEPS
-    assert verbs(release(STUB_VERSION="2", SHORT="none", ROBUSTNESS="none")) == STEPS[4:-1]
+    assert verbs(release(STUB_VERSION="2", AUTOENCODER="0", ROBUSTNESS="none")) == STEPS[3:-1]
     plain = release(
         STUB_VERSION="2",
-        SHORT="none",
         SYNC="none",
         TRACES="none",
         SOUND="none",
@@ -161,7 +162,7 @@ def test_a_change_redoes_what_comes_after_it_and_no_more(release):
         PRETRAIN="1",
         ROBUSTNESS="none",
     )
-    assert verbs(plain) == ["pretrain", "train", *STEPS[8:-1]]
+    assert verbs(plain) == ["pretrain", "train", *STEPS[7:-1]]
     assert "pretrain/weights.safetensors" in " ".join(plain[1])
     assert "autoencoder" not in " ".join(plain[1])
 
@@ -169,7 +170,7 @@ def test_a_change_redoes_what_comes_after_it_and_no_more(release):
 def test_a_failed_step_ends_it_and_is_taken_up_again(release):
     calls = release(code=3, STUB_FAILS="train")
     assert verbs(calls) == STEPS[:4]
-    assert "short failed with exit code 3" in release.told
+    assert "train failed with exit code 3" in release.told
     assert "exit 3" in (release.out / "times.txt").read_text()
     assert verbs(release()) == STEPS[3:]
 

@@ -1,4 +1,4 @@
-"""Leaves epochs half-way, or is killed in one: run by test_leaving.py in a process of its own, whose errors it reads."""
+"""Leaves epochs half-way, or is killed in one: test_leaving.py runs it as a process of its own and reads its errors."""
 
 import os
 import signal

@@ -61,7 +61,7 @@ def test_every_variant_fits_the_recipe_and_changes_what_it_says(name):
     assert bool(changes) or name in {FULL, "without_pretraining"}
 
 
-@pytest.mark.parametrize("recipe", ["tiny", "small", "small-short", "small-sync", "ablation", "base"])
+@pytest.mark.parametrize("recipe", ["tiny", "small", "small-sync", "ablation", "base"])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_of_every_recipe_is_a_network(name, recipe):
     streams = load_recipe(recipe, "finetune").config.model.modalities
