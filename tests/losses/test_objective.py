@@ -69,6 +69,7 @@ CASES = {
     "no landmarks": (NAMES, {}, {"modalities": ("audio", "video")}),
     "no sound": (NAMES, {}, {"modalities": ("video", "landmarks")}),
     "sound alone": (NAMES, {"contrast_inter": False, "distill_cross": False}, {"modalities": ("audio",)}),
+    "traces": (("cls",), {}, {"trace_stride": 8, "sound_trace_stride": 8}),
     "ema": (("distill",), {"distill_teacher": "ema"}, {}),
 }
 
@@ -79,7 +80,7 @@ def test_gradients_reach_every_parameter_in_use_and_no_other(case):
     trained = objective(*names, model=TINY.model_copy(update=shape), **settings)
     run(trained).total.backward()
     reached = {name for name, p in trained.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    wanted = {name for name, _ in trained.named_parameters() if not name.startswith("teacher.")}
+    wanted = {name for name, p in trained.named_parameters() if p.requires_grad}
     assert reached == wanted - unused_parameters(trained)
     freeze_unused(trained)
     assert {name for name, p in trained.named_parameters() if p.requires_grad} == reached

@@ -15,11 +15,13 @@ def unused_parameters(objective: Objective) -> set[str]:
     Returns:
         Names as in `objective.named_parameters()`, those of a teacher left out.
     """
-    config = objective.config
+    config, model = objective.config, objective.model
     classifies, contrasts = config.cls_loss_weight > 0, config.contrast_loss_weight > 0
-    fuses = classifies or config.mae_loss_weight > 0 or objective.model.config.attention == "dense"
+    fuses = classifies or config.mae_loss_weight > 0 or model.config.attention == "dense"
     idle = {
         "model.heads.": not classifies,
+        "model.heads.judges.video.": model.traces is not None,  # which answer in their place
+        "model.heads.judges.audio.": model.sound_traces is not None,
         "model.lip_sync.": not classifies,
         "model.where_head.": config.where_loss_weight == 0,
         "model.hash_head.": not contrasts,

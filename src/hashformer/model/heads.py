@@ -13,8 +13,6 @@ from hashformer.types import HEADS
 
 PARTS = tuple(head for head in HEADS if head != "overall")
 _PICTURE = ("video", "landmarks")
-_RARER = 1.0
-"""So much lower counts what the tokens say of the sound beside its traces: the vocoders that they know are rarer."""
 
 
 class GroupHead(nn.Module):
@@ -77,11 +75,12 @@ class Heads(nn.Module):
     the other side, so that each says what is wrong with its own. `overall`, `sync` and `method` read
     every group, fusion groups too.
 
-    What single frames show takes the place of the tokens' `video` logit, where a network looks at them. With
-    `evidence`, the largest of what the tokens say of themselves is added to that of the tokens (multiple-instance
-    learning: one forged place makes a forged picture), and `overall` reads no group: it is the largest of the other
-    heads' answers (one forged part makes a forged clip), and nothing of it is trained. Given the groups, it learns
-    which streams are there before it learns what is forged: docs/experiments.md.
+    Where a network looks for traces in single frames or in the sound, its answer is that of `video` or `audio`, in the
+    place of the tokens', which tell unknown generators less and differ from training to training. With `evidence`, the
+    largest of what the tokens say of themselves is added to that of the tokens (multiple-instance learning: one forged
+    place makes a forged picture), and `overall` reads no group: it is the largest of the other heads' answers (one
+    forged part makes a forged clip), and nothing of it is trained. Given the groups, it learns which streams are there
+    before it learns what is forged: docs/experiments.md.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -123,22 +122,20 @@ class Heads(nn.Module):
         valid = _valid(here)
         picture = {name: own[name] for name in _PICTURE if name in own}
         groups = {"audio": {name: own[name] for name in own if name == "audio"}, "video": picture}
+        traces = {"video": told.seen, "audio": told.heard}
         logits = {}
         for head in HEADS:
             mine = groups.get(head, own)
             rest = fusion if head not in groups else {}
-            if head in self.judges and mine:
+            found = traces.get(head)
+            if found is not None:
+                logits[head] = found
+            elif head in self.judges and mine:
                 logits[head] = self.judges[head](*_stack(mine, rest, here))[:, 0]
             else:
                 logits[head] = valid[head].float() * 0
         if told.apart is not None:
             logits["sync"] = logits["sync"] + told.apart
-        if told.seen is not None:
-            # Pictures of unknown generators are told better without the tokens: docs/experiments.md.
-            logits["video"] = told.seen.to(logits["video"])
-        if told.heard is not None:
-            both = torch.stack([logits["audio"] - _RARER, told.heard.to(logits["audio"])], 1)
-            logits["audio"] = soft_maximum(both, valid["audio"][:, None].expand_as(both))
         if self.evidence:
             if told.where is not None and told.seen is None:
                 logits["video"] = logits["video"] + self.where_scale * told.where
@@ -161,7 +158,7 @@ class Told(NamedTuple):
         where: Soft maximum of what the video tokens say of themselves.
         apart: Lips and sound do not move together.
         seen: Single frames show traces of forgery.
-        heard: The sound does, as synthetic voices do; the tokens know other, rarer vocoders, and either is enough.
+        heard: The sound does, as synthetic voices do.
     """
 
     where: Tensor | None = None
