@@ -127,7 +127,7 @@ class HeatMap(Result):
     stream: Literal["video", "audio"]
     source: Literal["attention", "where", "traces"] = Field(
         description="attention: that moved the score; where: the head that says of each patch whether it is forged; "
-        "traces: the same of the network that looks at single frames"
+        "traces: the same of the network that looks at single frames; for sound, what each place adds to its answer"
     )
     values: list[list[float]] = Field(
         description="rows from the top, 0–1: places on the face over the clip; for sound, high pitch first, by time"

@@ -48,15 +48,18 @@ def test_the_clips_are_the_most_suspect_ones(detector, talking, explained):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sources"),
+    ("changes", "picture", "sound"),
     [
-        ({"where_head": True}, ["attention", "where"]),
-        ({"trace_stride": 8, "evidence": True}, ["traces"]),  # no score rests on what the tokens see
+        ({"where_head": True}, ["attention", "where"], ["attention"]),
+        # No answer rests on what the tokens see or hear.
+        ({"trace_stride": 8, "evidence": True}, ["traces"], ["attention"]),
+        ({"sound_trace_stride": 8}, ["attention"], ["traces"]),
+        ({"trace_stride": 8, "sound_trace_stride": 8, "where_head": True}, ["where", "traces"], ["traces"]),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("silent", [False, True])
-def test_the_picture_has_the_maps_that_its_answer_rests_on(tmp_path, finder, man, changes, sources, silent):
+def test_a_stream_has_the_maps_that_its_answer_rests_on(tmp_path, finder, man, changes, picture, sound, silent):
     from hashformer.config import load_config
     from hashformer.detector import Detector
     from hashformer.model import HashFormer
@@ -68,8 +71,9 @@ def test_the_picture_has_the_maps_that_its_answer_rests_on(tmp_path, finder, man
     save_model(tmp_path / "maps.safetensors", HashFormer(config.model), config=config, trained=False)
     with Detector(tmp_path / "maps.safetensors") as detector:
         (clip,) = explain(detector, path, n_clips=1).suspect_clips
-    assert [one.source for one in clip.maps if one.stream == "video"] == sources
-    assert any(one.stream == "audio" for one in clip.maps) != silent
+    shown = {name: [one.source for one in clip.maps if one.stream == name] for name in ("video", "audio")}
+    assert shown == {"video": picture, "audio": [] if silent else sound}
+    assert {np.array(one.values).shape for one in clip.maps} == ({(2, 2)} if silent else {(2, 2), (8, 5)})
 
 
 def test_every_picture_is_a_picture_and_its_hash_is_its_own(explained):

@@ -45,6 +45,21 @@ def test_it_is_the_answer_for_the_sound_and_for_nothing_else(model):
         torch.testing.assert_close(after[head], before[head])
 
 
+def test_what_places_add_and_the_bias_is_the_answer(model):
+    audio = make_batch(3).audio
+    there = torch.ones(audio.shape[:2], dtype=torch.bool)
+    there[1, 50:] = False
+    there[2] = False
+    with torch.no_grad():
+        model.sound_traces.answer.bias += 0.3
+        model.sound_traces.middle.normal_()
+    stream = Stream(((audio - CONFIG.audio_mean) / CONFIG.audio_std)[:, :, None, :, None], there)
+    found, added = model.sound_traces(stream), model.sound_traces.places(stream)
+    assert added.shape[1:] == (CONFIG.audio_bins * 2 // 8, audio.shape[1] * 2 // 8)
+    torch.testing.assert_close(added.sum((1, 2))[:2] + 0.3, found.logit[:2], rtol=1e-4, atol=1e-4)
+    assert (added[2] == 0).all()
+
+
 def test_the_colour_of_a_microphone_changes_nothing(model):
     audio = make_batch(2).audio
     tilt = torch.linspace(-3, 3, audio.shape[2])
@@ -81,15 +96,16 @@ def test_it_needs_sound():
         )
 
 
-def test_a_buzz_in_single_bands_is_learnt(model):
+def test_a_buzz_in_single_bands_is_learnt_and_placed(model):
     generator = torch.Generator().manual_seed(1)
     frames, bins = 4 * TINY.audio_patch_frames, TINY.audio_bins
     buzz = torch.zeros(bins)
     buzz[bins // 2 :: 4] = 3.0
 
-    def draw(n):
+    def draw(n, *, start=0):
         real = torch.randn(n, frames, bins, generator=generator) - 10
-        on_and_off = (torch.arange(frames) % 4 < 2).float()[:, None]
+        moments = torch.arange(frames)
+        on_and_off = ((moments % 4 < 2) & (moments >= start)).float()[:, None]
         return torch.cat([real, real + buzz * on_and_off])
 
     values = (draw(64) - CONFIG.audio_mean) / CONFIG.audio_std
@@ -100,6 +116,12 @@ def test_a_buzz_in_single_bands_is_learnt(model):
     )
     logits = heard(model, draw(16)).logit
     assert logits[16:].min() > logits[:16].max()
+    late = (draw(16, start=frames // 2) - CONFIG.audio_mean) / CONFIG.audio_std
+    added = model.sound_traces.places(Stream(late[16:, :, None, :, None], None))
+    rows, columns = added.shape[1] // 2, added.shape[2] // 2
+    buzzing = added[:, :rows, columns:].sum((1, 2))  # high bands are on top
+    for rest in (added[:, :rows, :columns], added[:, rows:, :columns], added[:, rows:, columns:]):
+        assert (buzzing > rest.sum((1, 2))).all()
 
 
 def test_only_kept_sound_is_heard(model):

@@ -37,7 +37,7 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
     Each encoded token starts with how steeply the logit depends on it. Layer by layer, last to first, it passes that
     on to the tokens that it attended to, by how far that attention moves the logit. So the fusion tokens hand on to
     picture and sound what they gathered there. What the comparison of lips and sound adds has no place on a map, nor
-    have traces in single frames, which have a map of their own.
+    have traces in single frames and in sound, which have maps of their own.
 
     Args:
         model: In eval mode.
@@ -59,7 +59,7 @@ def look(model: HashFormer, streams: Mapping[str, Stream], head: str = "overall"
         output = model.answer(encoded, model.look(streams))
         weights = [block for layer in layers for block in layer]
         logit, inputs = output.logits[head].sum(), [*tokens, *weights]
-        # What single frames show is told without tokens.
+        # What single frames and sound show is told without tokens.
         slopes = torch.autograd.grad(logit, inputs, allow_unused=True) if logit.requires_grad else [None] * len(inputs)
     slope_of = {id(x): slope for x, slope in zip([*tokens, *weights], slopes, strict=True) if slope is not None}
     flow = torch.cat([_steepness(x, slope_of.get(id(x))) for x in tokens])  # (all N,)

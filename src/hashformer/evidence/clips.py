@@ -12,6 +12,7 @@ from hashformer.evidence import pictures
 from hashformer.evidence.attention import Looked, look
 from hashformer.evidence.occlusion import HIDDEN_SHARE, occlude
 from hashformer.evidence.places import Places, hottest
+from hashformer.model import HashFormer
 from hashformer.model.inputs import Stream, read_streams
 from hashformer.model.weights import LoadedModel
 from hashformer.results import HeatMap, SuspectClip
@@ -27,13 +28,13 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
         features: How the model reads sound.
 
     Returns:
-        A map over the face and one over the spectrogram, as far as the clip has them, and those of the `where` head
-        and of the traces in single frames if the model has them; each with its check.
+        Maps over the face and over the spectrogram, as far as the clip has them, each with its check: of the traces
+        that the answer rests on or else of attention, and that of the `where` head if the model has one.
     """
     device = next(loaded.model.parameters()).device
     batch = collate([clip], features).to(device)
     streams = read_streams(batch, loaded.model.specs)
-    looked = look(loaded.model, streams)
+    looked = _looked(loaded.model, streams)
     shown = pictures.middle_frame(clip)
     sound = None if batch.audio is None else pictures.spectrogram(batch.audio[0].cpu().numpy())
     maps = []
@@ -43,7 +44,7 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
         places = Places(loaded.model.specs[name], looked.output.tokens[name].shape[1])
         maps += [
             _checked(loaded, streams, name, source=source, heat=heat, places=places, base=base)
-            for source, heat in _heats(looked, name, places).items()
+            for source, heat in _heats(loaded.model, streams, looked, name=name, places=places).items()
         ]
     plain_face = b"" if shown is None else pictures.plain(shown.rgb)
     plain_sound = b"" if sound is None else pictures.plain(sound)
@@ -61,20 +62,46 @@ def suspect_clip(loaded: LoadedModel, clip: Clip, features: SoundFeatures) -> Su
     )
 
 
-def _heats(looked: Looked, name: str, places: Places) -> dict[str, Tensor]:
-    """By source: `attention`, 1 at its hottest place; `where` and `traces`, the mean probability at each place.
+def _looked(model: HashFormer, streams: dict[str, Stream]) -> Looked:
+    """Judge one clip; attention is traced where a map of it is drawn."""
+    if any(name in streams and not _has_traces(model, name) for name in ("video", "audio")):
+        return look(model, streams)
+    with torch.inference_mode():
+        return Looked(model.answer(model.encode(streams), model.look(streams)), {})
 
-    There is no `attention` to a picture that is judged by its traces: no score rests on it.
+
+def _heats(
+    model: HashFormer, streams: dict[str, Stream], looked: Looked, *, name: str, places: Places
+) -> dict[str, Tensor]:
+    """By source: `attention` and the `traces` of sound, 1 at the hottest place; others the mean probability of each.
+
+    There is no `attention` to a stream that is judged by its traces: of the scores, `sync` alone knows its tokens.
     """
-    present, heats = looked.output.token_present[name][0], {}
-    if name != "video" or looked.output.seen is None:
-        flow = places.gather(looked.relevance[name], present)
-        heats["attention"] = flow / flow.max().clamp(min=torch.finfo(flow.dtype).tiny)
-    if name == "video" and looked.output.where is not None:
-        heats["where"] = places.gather(torch.sigmoid(looked.output.where[0].float()), present)
-    if name == "video" and looked.output.seen is not None:
-        heats["traces"] = _mean_of_frames(looked.output.seen, places.shape)
+    output, heats = looked.output, {}
+    present = output.token_present[name][0]
+    if not _has_traces(model, name):
+        heats["attention"] = _to_one(places.gather(looked.relevance[name], present))
+    if name == "video" and output.where is not None:
+        heats["where"] = places.gather(torch.sigmoid(output.where[0].float()), present)
+    if name == "video" and output.seen is not None:
+        heats["traces"] = _mean_of_frames(output.seen, places.shape)
+    if name == "audio" and model.sound_traces is not None:
+        with torch.inference_mode():
+            heats["traces"] = _to_one(_of_sound(model.sound_traces.places(streams[name])[0], places.shape))
     return heats
+
+
+def _has_traces(model: HashFormer, name: str) -> bool:
+    return (model.traces if name == "video" else model.sound_traces) is not None
+
+
+def _to_one(flow: Tensor) -> Tensor:
+    return flow / flow.max().clamp(min=torch.finfo(flow.dtype).tiny)
+
+
+def _of_sound(added: Tensor, shape: tuple[int, int]) -> Tensor:
+    """What speaks for a synthetic voice, from a picture with high bands on top to time and pitch, `shape`."""
+    return functional.adaptive_avg_pool2d(added[None], shape[::-1])[0].flip(0).T.clamp(min=0)
 
 
 def _mean_of_frames(seen: Seen, shape: tuple[int, int]) -> Tensor:

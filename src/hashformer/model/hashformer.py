@@ -13,8 +13,9 @@ from hashformer.model.hashing import HashHead
 from hashformer.model.heads import Heads, Told, soft_maximum
 from hashformer.model.inputs import Stream, read_streams, stream_specs
 from hashformer.model.lipsync import MOTION, Lags, LipSync
+from hashformer.model.sound_traces import Heard, SoundTraces
 from hashformer.model.tokens import Segment, Tokenizer, without
-from hashformer.model.traces import Heard, SoundTraces, Traces
+from hashformer.model.traces import Traces
 from hashformer.types import Batch, ModelOutput, Seen
 
 

@@ -10,6 +10,7 @@ MAP_NAMES = {
     ("audio", "attention"): "Where attention to the sound moved the score",
     ("video", "where"): "Where the network says that the face is forged",
     ("video", "traces"): "Where single frames show traces of forgery",
+    ("audio", "traces"): "Where the sound bears traces of a synthetic voice",
 }
 _THIRDS_DOWN = ("upper", "middle", "lower")
 _THIRDS_ACROSS = ("left", "centre", "right")

@@ -17,7 +17,8 @@ from hashformer.errors import ConfigError, TrainError
 from hashformer.losses.dense import FORGED_SHARE
 from hashformer.model import HashFormer
 from hashformer.model.inputs import Stream, read_streams
-from hashformer.model.traces import SoundTraces, Traces
+from hashformer.model.sound_traces import SoundTraces
+from hashformer.model.traces import Traces
 from hashformer.train.data import TrainData
 from hashformer.train.logistic import Samples, logistic
 
